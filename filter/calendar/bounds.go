@@ -12,48 +12,48 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Bounds are upper bounds on what is kept, beside a Period. The first that is reached
-// deletes. The zero Bounds are none.
+// Bounds are limits on what is kept, in addition to a Period. The first one reached deletes.
+// The zero Bounds have none.
 type Bounds struct {
-	Entries int // lines, ≥ MinEntries; 0: no bound
-	Hours   int // of days that are not Off, from the beginning of a line's hour; 0: no bound
+	Entries int // lines, at least MinEntries; 0: no bound
+	Hours   int // hours of workdays from the beginning of a line's hour; 0: no bound
 	Off     DaysOff
 
-	After   Period      // whole days after the first of Settled that is not before a line's; 0: no bound
+	After   Period      // whole days after the first day in Settled that is not before the line's; 0: no bound
 	Settled []civil.Day // ascending
 
-	// PeriodImplied tells that the Period is not a bound that was asked for: it is only longer than
-	// the others let lines live.
+	// PeriodImplied is set if the Period was not requested: it is only an upper limit of how
+	// long the other bounds let lines live.
 	PeriodImplied bool
 
-	// FormerPeriod is the period of lines that stand in no segment, 0 for none: they were
-	// written when there was no bound in entries.
+	// FormerPeriod is the period of lines that are not in segments, 0 for none: they were
+	// written before there was a bound in entries.
 	FormerPeriod Period
 
-	// Shared tells that other directories have lines under the same keys: these go by
+	// Shared is set if other directories have lines under the same keys: the keys expire by
 	// their period alone.
 	Shared bool
 }
 
-// MinEntries is the least bound in entries: of as many segments.
+// MinEntries is the smallest bound in entries: one line per segment.
 const MinEntries = segments
 
-// segments is in how many files the lines stand that are bounded in number.
+// segments is the number of files that lines with a bound in entries are spread over.
 const segments = 20
 
-// HasSettled reports whether the lines of a day have settled long enough ago, as of today.
+// HasSettled reports whether the lines of a day are past the bound After, as of today.
 func (b Bounds) HasSettled(day, today civil.Day) bool {
 	i, _ := slices.BinarySearch(b.Settled, day)
 	return b.After > 0 && i < len(b.Settled) && b.Settled[i] < b.After.First(today)
 }
 
-// SegmentSize is how many lines a segment has.
+// SegmentSize returns the number of lines in a segment.
 func (b Bounds) SegmentSize() int { return b.Entries / segments }
 
 // IsZero reports whether there are no bounds.
 func (b Bounds) IsZero() bool { return len(b.AppendText(nil)) == 0 }
 
-// With returns the bounds and a period as people write them, separated by commas.
+// With returns the bounds and a period as text for people, separated by commas.
 func (b Bounds) With(keep Period) string {
 	var list []string
 	if b.Entries > 0 {
@@ -71,7 +71,7 @@ func (b Bounds) With(keep Period) string {
 	return strings.Join(list, ", ")
 }
 
-// AppendText appends the bounds as ParseBounds reads them, each in a line of its own.
+// AppendText appends the bounds in the format of ParseBounds, one per line.
 func (b Bounds) AppendText(dst []byte) []byte {
 	if b.Entries > 0 {
 		dst = fmt.Appendf(dst, "entries %d\n", b.Entries)
@@ -96,11 +96,11 @@ func (b Bounds) AppendText(dst []byte) []byte {
 	return dst
 }
 
-// ErrBounds is returned for a text that is not a bounds.
+// ErrBounds is returned for a text that is not valid bounds.
 var ErrBounds = errors.New("contains no bounds; hint: remove it, the next start writes it anew")
 
-// ParseBounds reads what AppendText has written. Beside an error it returns the bounds
-// that could be read.
+// ParseBounds parses the output of AppendText. With an error it returns the bounds that
+// could be read.
 func ParseBounds(text []byte) (b Bounds, err error) {
 	for line := range bytes.Lines(text) {
 		word, value, _ := strings.Cut(strings.TrimSuffix(string(line), "\n"), " ")
@@ -121,7 +121,7 @@ func ParseBounds(text []byte) (b Bounds, err error) {
 			if b.Off.Calendar == noCalendar {
 				b.Off.Calendar = ""
 			} else if !b.Off.isKnown() {
-				wrong = ErrBounds // what is no day off deletes earlier
+				wrong = ErrBounds // with unknown holidays, lines are deleted earlier
 			}
 			if wrongDays := parseDays(days, &b.Off.Holidays); wrongDays != nil {
 				wrong = wrongDays
@@ -146,7 +146,7 @@ func ParseBounds(text []byte) (b Bounds, err error) {
 	return b, err
 }
 
-// noCalendar stands for weekends alone.
+// noCalendar means weekends only.
 const noCalendar = "-"
 
 func appendDays(dst []byte, days []civil.Day) []byte {

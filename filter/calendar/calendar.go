@@ -1,6 +1,6 @@
-// Package calendar tells by arithmetic which days are kept, and to which day a
-// line goes. It reads no clock and no disk: filter imports it, and so do the
-// packages that take lines to a disk.
+// Package calendar computes which days are kept, and which day's file a line belongs to. It
+// is pure arithmetic: it reads no clock and no disk. Package filter and the packages that
+// write lines import it.
 package calendar
 
 import (
@@ -13,17 +13,18 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Period is how long lines and keys are kept: whole days, ≥ 1, today being the
-// first. 0 stands for a period that is not known.
+// Period is how long lines and keys are kept, in whole days, ≥ 1, including today. 0 means
+// unknown.
 type Period int
 
-// MaxPeriod is the longest one, far past any promise, and far from where days overflow.
+// MaxPeriod is the longest period: longer than any promise, and far from an overflow of
+// days.
 const MaxPeriod = 36500
 
-// DefaultPeriod is the one where none is given or recorded.
+// DefaultPeriod applies if no period is given or recorded.
 const DefaultPeriod Period = 14
 
-// ParsePeriod reads a period written as 14d or 14.
+// ParsePeriod parses a period such as 14d or 14.
 func ParsePeriod(s string) (Period, error) {
 	n, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 32)
 	if err != nil || n < 1 || n > MaxPeriod {
@@ -32,14 +33,15 @@ func ParsePeriod(s string) (Period, error) {
 	return Period(n), nil
 }
 
-// String returns the period as in 14d.
+// String returns the period in the form 14d.
 func (p Period) String() string { return strconv.Itoa(int(p)) + "d" }
 
-// First is the oldest day that is kept when it is today.
+// First returns the oldest day that is kept on the given date.
 func (p Period) First(today civil.Day) civil.Day { return today - civil.Day(p) + 1 }
 
-// UntilNextCheck is the time to the next look at what has expired: a minute, or less to
-// the next hour, and to midnight. The wall clock counts, which goes on while a machine is suspended.
+// UntilNextCheck returns the time until the next check for expired files: a minute, or less
+// to the next hour or midnight. It uses the wall clock, which runs on while a machine is
+// suspended.
 func UntilNextCheck(now time.Time) time.Duration {
 	year, month, day := now.Date()
 	midnight := time.Date(year, month, day+1, 0, 0, 0, 0, now.Location())
@@ -47,32 +49,29 @@ func UntilNextCheck(now time.Time) time.Duration {
 	return max(min(time.Minute, midnight.Sub(now), time.Hour-hour), time.Millisecond)
 }
 
-// Window is the span of days that are open: those from First to Today, and
-// tomorrow, for zones that are ahead.
+// Window is the range of open days: from First to Today, and tomorrow, for time zones that
+// are ahead.
 type Window struct {
 	First, Today civil.Day
-	// DoubtUntil is when a clock in doubt will be believed if it goes on
-	// steadily; zero where there is no doubt. Until then nothing expires: First
-	// follows the last time that was trusted.
+	// DoubtUntil is when a doubted clock will be believed if it runs steadily; zero: no
+	// doubt. Until then nothing expires: First follows the last time that was trusted.
 	DoubtUntil time.Time
 }
 
-// Placement says how a line came to the day that it is written to.
+// Placement is how the day of a line was chosen.
 type Placement uint8
 
 const (
-	// Open is a line that goes to the file of its own day.
+	// Open: the line goes to the file of its own day.
 	Open Placement = iota
-	// Adjusted is a line without a readable time, or dated after tomorrow: it
-	// goes to today.
+	// Adjusted: the line has no readable time, or is dated after tomorrow. It goes to today.
 	Adjusted
-	// Expired is a line past the retention: it is counted in memory, and not
-	// written.
+	// Expired: the line is past the retention. It is counted in memory, and not written.
 	Expired
 )
 
-// Place returns the day that a line goes to. date is the one in its time stamp,
-// dated tells whether there is one.
+// Place returns the day whose file a line goes to. date is the date of its time stamp, if
+// dated is set.
 func (w Window) Place(date civil.Day, dated bool) (civil.Day, Placement) {
 	switch {
 	case !dated || date > w.Today+1:
@@ -83,9 +82,9 @@ func (w Window) Place(date civil.Day, dated bool) (civil.Day, Placement) {
 	return date, Open
 }
 
-// At returns the window at the date today, which follows the clock across
-// midnight. A larger step waits until the clock has been judged, which tells a
-// leap from the passing of time.
+// At returns the window for the date today, so that it follows the clock across midnight. A
+// larger step has no effect on First until the clock has been judged, which tells a leap
+// from the passing of time.
 func (w Window) At(today civil.Day) Window {
 	if today == w.Today+1 && w.DoubtUntil.IsZero() {
 		w.First++
@@ -94,10 +93,9 @@ func (w Window) At(today civil.Day) Window {
 	return w
 }
 
-// ExpectsLines reports whether lines of a day are expected: late ones, and those of
-// zones that are ahead.
+// ExpectsLines reports whether lines of a day are still to be expected: late ones, and those
+// of time zones that are ahead.
 func (w Window) ExpectsLines(day civil.Day) bool { return w.Today-1 <= day && day <= w.Today+1 }
 
-// ErrExpired is returned for a day that is past the retention: what was deleted is
-// not made again.
+// ErrExpired is returned for a day past the retention: its files are not created again.
 var ErrExpired = errors.New("the day is past the retention")

@@ -12,14 +12,14 @@ import (
 	"hushpipe/format/civil"
 )
 
-// DaysOff are the days that are no workdays: Saturdays and Sundays, the public holidays
-// that a calendar has, and others. A holiday that is missing deletes earlier, never later.
+// DaysOff are the days that are not workdays: Saturdays, Sundays, the public holidays of a
+// calendar, and others. A missing holiday deletes lines earlier, never later.
 type DaysOff struct {
 	Calendar string      // one of Calendars; "": none
-	Holidays []civil.Day // beside it
+	Holidays []civil.Day // additional ones
 }
 
-// holidays are what rickar/cal has of the German Länder and of Norway.
+// holidays are the calendars of rickar/cal for the German Länder and Norway.
 var holidays = map[string][]*cal.Holiday{
 	"de-BB": de.HolidaysBB, "de-BE": de.HolidaysBE, "de-BW": de.HolidaysBW, "de-BY": de.HolidaysBY,
 	"de-HB": de.HolidaysHB, "de-HE": de.HolidaysHE, "de-HH": de.HolidaysHH, "de-MV": de.HolidaysMV,
@@ -35,10 +35,10 @@ type calendarYear struct {
 	year     int
 }
 
-// known has the public holidays of a year, map[civil.Day]bool by calendarYear.
+// known caches public holidays: map[civil.Day]bool by calendarYear.
 var known sync.Map
 
-// Has reports whether a day is off.
+// Has reports whether day is a day off.
 func (o DaysOff) Has(day civil.Day) bool {
 	if weekday := (int(day)%7 + 11) % 7; weekday == 0 || weekday == 6 { // 1970-01-01 was a Thursday
 		return true
@@ -64,8 +64,8 @@ func (o DaysOff) Has(day civil.Day) bool {
 	return days.(map[civil.Day]bool)[day]
 }
 
-// After is when so many hours of days that are not off have passed since begin, in its
-// zone. An hour is one of the clock's own time: the change to and from summer time is none.
+// After returns when the given number of hours on workdays has passed since begin, in its
+// zone. Hours are elapsed time: the clock changes of daylight saving time do not count.
 func (o DaysOff) After(begin time.Time, hours int) time.Time {
 	left := time.Duration(hours) * time.Hour
 	for day := civil.DayOf(begin); ; day++ {
@@ -81,14 +81,14 @@ func (o DaysOff) After(begin time.Time, hours int) time.Time {
 	}
 }
 
-// HourBegin is when an hour of a day begins: the first time that the clock shows it.
+// HourBegin returns when an hour of a day begins: the first time that the clock shows it.
 func HourBegin(day civil.Day, hour int, zone *time.Location) time.Time {
 	year, month, mday := day.Date()
 	t := time.Date(year, time.Month(month), mday, hour, 0, 0, 0, zone)
-	if civil.DayOf(t) < day { // the clock leaps over it, to where another offset begins
+	if civil.DayOf(t) < day { // the clock skips it, so use the start of the next offset
 		_, t = t.ZoneBounds()
 	}
-	for _, before := range []time.Duration{2 * time.Hour, time.Hour, 30 * time.Minute} { // it shows it twice
+	for _, before := range []time.Duration{2 * time.Hour, time.Hour, 30 * time.Minute} { // the clock shows it twice
 		if u := t.Add(-before); civil.DayOf(u) == day && u.Hour() == hour {
 			return u
 		}
@@ -96,11 +96,11 @@ func HourBegin(day civil.Day, hour int, zone *time.Location) time.Time {
 	return t
 }
 
-// Longest is for how many days lines can be there that are kept for so many hours of
-// workdays, the one that they are written on included.
+// Longest returns for how many days lines can exist that are kept for so many hours of
+// workdays, including the day on which they are written.
 func (o DaysOff) Longest(hours int) Period {
 	longest := Period(1)
-	for year := 2025; year < 2035; year++ { // Easter goes through most of its dates
+	for year := 2025; year < 2035; year++ { // covers most dates of Easter
 		for day := civil.NewDay(year, 1, 1); day < civil.NewDay(year+1, 1, 1); day++ {
 			gone := o.After(HourBegin(day, 23, time.UTC), hours)
 			longest = max(longest, Period(civil.DayOf(gone.Add(-time.Second))-day)+1)

@@ -1,61 +1,60 @@
-// Package counters declares what is counted of the lines and of the processes. The
-// metrics, the status and the summary follow from the declarations.
+// Package counters declares the counters of lines and processes. Metrics, status and summary
+// are derived from the declarations.
 package counters
 
 import "hushpipe/format/prose"
 
-// Values are the counters of a process, or the sum of several: lines, where nothing else
-// is said. The keys are those of status --json and of the records of processes.
+// Values are the counters of a process, or the sum of several. They count lines unless
+// noted. The keys are those of status --json and of the records of processes.
 type Values struct {
-	Lines     uint64 `json:"lines"`     // treated
+	Lines     uint64 `json:"lines"`     // processed
 	Malformed uint64 `json:"malformed"` // of these, in an unknown format
 	Late      uint64 `json:"late"`      // of these, written to the file of a day before today
 	Adjusted  uint64 `json:"adjusted"`  // of these, with no readable time or dated after tomorrow: written to today
 	Expired   uint64 `json:"expired"`   // of these, past the retention: not written
 	Glued     uint64 `json:"glued"`     // of these, made of several that were written into each other
-	Cut       uint64 `json:"cut"`       // of the malformed, longer than 1 MiB: the end is left out
-	Failed    uint64 `json:"failed"`    // not treated because of an error in hushpipe: left out
+	Cut       uint64 `json:"cut"`       // of the malformed, longer than 1 MiB: truncated
+	Failed    uint64 `json:"failed"`    // dropped because of an error in hushpipe
 	Dropped   uint64 `json:"dropped"`   // lost: the buffer was full
-	Omitted   uint64 `json:"omitted"`   // in an unknown format, and so not written: the stream lists its fields
-	Unfit     uint64 `json:"unfit"`     // that fit no stream of the policy, and so are not written
-	Withheld  uint64 `json:"withheld"`  // of groups with too few people: not released, and deleted
-	Overflow  uint64 `json:"overflow"`  // whose pair of room and address was not counted, past the bound
+	Omitted   uint64 `json:"omitted"`   // in an unknown format, and not written because the stream lists its fields
+	Unfit     uint64 `json:"unfit"`     // not written because they match no stream of the policy
+	Withheld  uint64 `json:"withheld"`  // deleted unreleased, because their groups had too few people
+	Overflow  uint64 `json:"overflow"`  // with a pair of room and address that was not counted, past a limit
 
 	// Of the lines below status 400, while rooms are counted:
-	WithoutClient  uint64 `json:"without_client"`  // no client can be told
-	WithoutRequest uint64 `json:"without_request"` // no request can be told
-	RoomUnseen     uint64 `json:"room_unseen"`     // of a room's URL, whose name is in a query that is not logged
+	WithoutClient  uint64 `json:"without_client"`  // client unknown
+	WithoutRequest uint64 `json:"without_request"` // request unknown
+	RoomUnseen     uint64 `json:"room_unseen"`     // the URL of a room whose name is in a query that is not logged
 
-	// Of the malformed, those whose names were replaced: earlier versions wrote them
-	// in clear.
+	// Malformed lines whose names were replaced: earlier versions wrote them in clear.
 	Named uint64 `json:"malformed_without_names"`
 
-	Repeated uint64 `json:"duplicated_batches"` // batches of lines that were written a second time after a kill
+	Repeated uint64 `json:"duplicated_batches"` // batches of lines that were written again after a kill
 	Ended    uint64 `json:"processes_ended"`    // processes
 	Killed   uint64 `json:"processes_killed"`   // processes that ended without a last record
 }
 
-// Weight is how bad it is when a counter grows.
+// Weight is how serious it is if a counter grows.
 type Weight int
 
 const (
-	Usual   Weight = iota // all is as it should be
-	Doubted               // somebody should look
+	Usual   Weight = iota // normal
+	Doubted               // worth a look
 	Lost                  // lines or counts are lost
 )
 
-// Counter is what is declared of one counter.
+// Counter is the declaration of one counter.
 type Counter struct {
 	Of     func(*Values) *uint64
-	Metric string // its name as a metric; "" for none
-	Help   string // what the metric counts
-	Column string // its head in status; "" for none
+	Metric string // name of the metric; "": none
+	Help   string // help text of the metric
+	Column string // column head in status; "": none
 	Weight Weight
-	text   string // what follows "3 of 1,000 lines"; "": nobody needs to know
-	Hint   string // what to do; "" for nothing
+	text   string // follows "3 of 1,000 lines" in the summary; "": not shown
+	Hint   string // what to do; "": nothing
 }
 
-// Describe says of so many lines what the counter counted, "" for nothing.
+// Describe returns the summary's sentence about the counter, "" if it is zero or not shown.
 func (c *Counter) Describe(v Values) string {
 	n := *c.Of(&v)
 	if n == 0 || c.text == "" {
@@ -157,13 +156,13 @@ var (
 	Killed = &Counter{Of: func(v *Values) *uint64 { return &v.Killed }}
 )
 
-// All are the counters, in the order in which they are shown.
+// All lists the counters in the order of display.
 var All = [...]*Counter{
 	Lines, Malformed, WithoutClient, WithoutRequest, RoomUnseen, Glued, Cut, Late, Expired, Adjusted,
 	Omitted, Unfit, Withheld, Overflow, Failed, Dropped, Repeated, Named, Ended, Killed,
 }
 
-// Plus adds them up.
+// Plus returns the sum of v and o.
 func (v Values) Plus(o Values) Values {
 	for _, c := range All {
 		*c.Of(&v) += *c.Of(&o)
@@ -171,7 +170,7 @@ func (v Values) Plus(o Values) Values {
 	return v
 }
 
-// Minus takes o away.
+// Minus returns v less o.
 func (v Values) Minus(o Values) Values {
 	for _, c := range All {
 		*c.Of(&v) -= *c.Of(&o)

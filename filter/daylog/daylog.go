@@ -1,6 +1,6 @@
-// Package daylog appends lines to the files of their days in DIR, cuts off the
-// unfinished last line of a writer that was killed, and has access.log lead to the
-// newest file. Which days are open it is told.
+// Package daylog appends lines to the daily files in DIR, removes the unfinished last line
+// of a writer that was killed, and points access.log to the newest file. Its caller decides
+// which days are open.
 package daylog
 
 import (
@@ -24,35 +24,35 @@ import (
 
 var errChanging = errors.New("keeps being replaced; hint: stop the program that replaces it")
 
-// Log are the day files of DIR, shared by any number of processes. Append and Close
-// are for one goroutine, which waits for the disk, and for locks that other processes
-// hold a second at most; the other methods are for any, and wait for nothing.
+// Log is the set of day files in DIR, shared by any number of processes. One goroutine calls
+// AppendTo and Close, which wait for the disk and, at most a second, for locks of other
+// processes. Any goroutine may call the other methods, which do not block.
 type Log struct {
 	d     *dir.Dir
 	files openFiles
 	lock  *dir.Lock
 	limits
-	census     *entries.Census // nil: nothing was counted yet
-	maxEntries int             // of the census
+	census     *entries.Census // nil: not counted yet
+	maxEntries int             // the bound of the census
 	dayEmpty   func()          // a day has no lines any more
 
-	waitUntil    time.Time // when Append has waited for locks long enough
+	waitUntil    time.Time // end of AppendTo's wait for locks
 	tail         []byte    // scratch of lineEnd
 	linkReported bool
 
 	write func(fd int, p []byte) (int, error)
 }
 
-// limits are what lines may be written, as other goroutines say.
+// limits restricts what may be written; other goroutines set it.
 type limits struct {
-	// first is the oldest day that is open, and today the date, as of SetWindow.
+	// first is the oldest open day, and today the date, as of SetWindow.
 	first, today atomic.Int32
 
-	past   atomic.Pointer[func(dir.Log) bool] // nil: none are
+	past   atomic.Pointer[func(dir.Log) bool] // nil: no file is past a bound
 	bounds atomic.Pointer[calendar.Bounds]
 }
 
-// New returns the day files of d, all of which are open to lines until SetWindow.
+// New returns the day files of d. All days are open until SetWindow is called.
 func New(d *dir.Dir) *Log {
 	l := &Log{d: d, dayEmpty: func() {}, lock: d.NewLock(dir.Locks, dir.LinesLock), tail: make([]byte, 4096), write: unix.Write}
 	l.first.Store(math.MinInt32)
@@ -61,21 +61,21 @@ func New(d *dir.Dir) *Log {
 	return l
 }
 
-// SetBounds has Append heed a bound in entries, from the next call on.
+// SetBounds sets the bound in entries from the next AppendTo on.
 func (l *Log) SetBounds(b calendar.Bounds) { l.bounds.Store(&b) }
 
-// OnDayEmpty has Append call gone when a day has no lines any more, since the oldest made
-// room for new ones. It comes before the first Append.
-func (l *Log) OnDayEmpty(gone func()) { l.dayEmpty = gone }
+// OnDayEmpty sets a function that AppendTo calls when deleting the oldest lines leaves a day
+// without any. Call it before the first AppendTo.
+func (l *Log) OnDayEmpty(gone func()) { l.dayEmpty = gone } // called when a day has lost its last lines
 
-// SetWindow has Append refuse the days before the window: what was deleted is not
-// made again.
+// SetWindow makes AppendTo refuse the days before the window, so that deleted files are not
+// created again.
 func (l *Log) SetWindow(w calendar.Window) {
 	l.first.Store(int32(w.First))
 	l.today.Store(int32(w.Today))
 }
 
-// SetPast has Append refuse the lines of files that are past another bound.
+// SetPast makes AppendTo refuse the lines of files that are past another bound.
 func (l *Log) SetPast(past func(dir.Log) bool) { l.past.Store(&past) }
 
 func (l *Log) isExpired(at dir.Log) bool {
@@ -83,8 +83,8 @@ func (l *Log) isExpired(at dir.Log) bool {
 	return int32(at.Day) < l.first.Load() || past != nil && (*past)(at)
 }
 
-// Forget closes the files, so that deleted ones leave the disk. One that Append is
-// at, which may hang, is closed when that is done.
+// Forget closes the files, so that the space of deleted ones is freed. A file that AppendTo
+// is using, perhaps on a disk that hangs, is closed after that.
 func (l *Log) Forget() { l.files.forget() }
 
 // Close closes the files and the lock. DIR stays open.
@@ -93,19 +93,18 @@ func (l *Log) Close() {
 	l.lock.Close()
 }
 
-// AppendTo adds whole lines, each with its newline, to the log file of a day or an hour, or
-// where there is a bound in entries, to segments of it. They stand together: other processes are
-// locked out meanwhile, or, where another has the lock for more than a second, the lines
-// are written in one call, which is whole by itself (write(2) with O_APPEND).
+// AppendTo appends whole lines, each with its newline, to the log file of a day or an hour,
+// or to its segments if there is a bound in entries. They stay together: other processes are
+// locked out meanwhile. If another process holds the lock for more than a second, the lines
+// are written with one call, which is atomic by itself (write(2) with O_APPEND).
 //
-// n counts the bytes in the file when AppendTo returns. It is less than
-// len(lines) only where err says why, always ends behind a whole line, and
-// what follows it is not in the file: the caller goes on with lines[n:]. Lines
-// survive the end of the process, not a power cut. The error is
-// calendar.ErrExpired for a day before the window.
+// n is the number of bytes in the file when AppendTo returns. It is less than len(lines)
+// only with an error, always ends after a whole line, and nothing beyond it is in the file:
+// the caller continues with lines[n:]. Lines survive the end of the process, but not a power
+// cut. The error is calendar.ErrExpired for a day before the window.
 //
-// An unfinished last line, left by a writer that was killed, is cut off first by
-// who has the lock. Nothing else that is in the file is ever taken away.
+// The process that holds the lock first removes an unfinished last line, left by a writer
+// that was killed. Nothing else in the file is ever removed.
 func (l *Log) AppendTo(at dir.Log, lines []byte) (n int, err error) {
 	if l.isExpired(at) {
 		return 0, l.d.Error("write", "", at.Name(), calendar.ErrExpired)
@@ -122,7 +121,7 @@ func (l *Log) AppendTo(at dir.Log, lines []byte) (n int, err error) {
 		defer l.lock.Release()
 	}
 	if entries > 0 {
-		if !locked { // nobody knows how many lines there are then
+		if !locked { // without the lock, the number of lines can change
 			return 0, l.d.Error("lock", dir.Locks, dir.LinesLock, dir.ErrLocked)
 		}
 		return l.appendBounded(at, lines)
@@ -130,7 +129,7 @@ func (l *Log) AppendTo(at dir.Log, lines []byte) (n int, err error) {
 	return l.append(at, lines, locked)
 }
 
-// append is Append for one file.
+// append is AppendTo for one file.
 func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
 	f, size, alone, err := l.lockFile(at, locked)
 	if f != nil {
@@ -139,7 +138,7 @@ func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
 	if err != nil {
 		return 0, l.d.Error("write", "", at.Name(), err)
 	}
-	if l.isExpired(at) { // since then: the file may have been made again
+	if l.isExpired(at) { // it has expired meanwhile, and this call may have created the file again
 		if size == 0 {
 			l.d.Remove("", f.name)
 		}
@@ -162,8 +161,8 @@ func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
 	if err == nil {
 		return n, nil
 	}
-	// A size that is not ours to explain means a writer without the lock: then
-	// the half line stays for the next Append to judge.
+	// A size that this process does not account for means a writer without the lock: then
+	// the next AppendTo deals with the partial line.
 	if whole < n && alone {
 		if st, err := f.Stat(); err == nil && st.Size() == end+int64(n) {
 			_ = f.Truncate(end + int64(whole))
@@ -189,9 +188,9 @@ func (l *Log) writeAll(fd int, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// lockFile returns a log file and its size. alone reports whether no other
-// process writes to it: this one has the lock of the lines, and that of the file where
-// processes of an earlier version may be at work. The caller puts the file back.
+// lockFile returns a log file and its size. alone reports that no other process writes to
+// it: this one holds the lock of the lines and, if processes of an earlier version may run,
+// that of the file. The caller releases the file.
 func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone bool, err error) {
 	for range 8 {
 		if f, err = l.dayFile(at); err != nil {
@@ -199,8 +198,8 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 		}
 		alone = locked
 		if !locked || l.d.SharedWithEarlier() {
-			// Who has it may be about to cut off a line that it takes for unfinished:
-			// what is appended without the lock meanwhile goes with that.
+			// Its holder may be about to remove a line that it considers unfinished:
+			// anything appended without the lock would be lost with it.
 			patience := dir.EarlierPatience
 			if locked {
 				patience = max(patience, time.Until(l.waitUntil))
@@ -213,8 +212,8 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 			f.locked = taken && err == nil
 			alone = f.locked
 		}
-		// By name, because a file can be moved away as well as deleted, and its
-		// lines would then be out of the reach of a purge.
+		// Compare by name: a file can be moved as well as deleted, and its lines would then
+		// escape a purge.
 		var st unix.Stat_t
 		err = l.d.Lstat(f.name, &st)
 		if err == nil && st.Ino == f.id.Ino && st.Dev == f.id.Dev {
@@ -229,14 +228,14 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 		}
 		l.reportRotated(f)
 		l.files.closeLater(f)
-		l.release(f) // closes it, and gives up its lock
+		l.release(f) // closes it and releases its lock
 	}
 	return nil, 0, false, errChanging
 }
 
-// reportRotated tells of a day file that another program has renamed, moved elsewhere or
-// deleted. Processes of hushpipe rename none; those of days before today they delete, and
-// others make them anew. Today's are deleted by erase, which dates them.
+// reportRotated reports a day file that another program has renamed, moved elsewhere or
+// deleted. hushpipe renames none. It deletes files of days before today, which are created
+// again, and today's when lines are erased; then it sets their time to dir.ErasedTime.
 func (l *Log) reportRotated(f *dayFile) {
 	const hint = "leave DIR out of its configuration, such as logrotate's"
 	names, _ := l.d.Names("")
@@ -256,7 +255,7 @@ func (l *Log) reportRotated(f *dayFile) {
 	}
 }
 
-// dayFile returns an open file for Append to use.
+// dayFile returns an open file for AppendTo. The caller releases it.
 func (l *Log) dayFile(at dir.Log) (*dayFile, error) {
 	if f := l.files.find(at); f != nil {
 		return f, nil
@@ -291,8 +290,8 @@ func (l *Log) release(f *dayFile) {
 	l.files.release(f)
 }
 
-// lineEnd returns the offset behind the last newline of a file, reading
-// backwards through buf.
+// lineEnd returns the offset after the last newline of a file, reading backwards through
+// buf.
 func lineEnd(f io.ReaderAt, size int64, buf []byte) (int64, error) {
 	for end := size; end > 0; {
 		block := buf[:min(int64(len(buf)), end)]
@@ -311,9 +310,8 @@ func lineEnd(f io.ReaderAt, size int64, buf []byte) (int64, error) {
 	return 0, nil
 }
 
-// updateLink points access.log to a file if that is newer than what it
-// points to. A target that does not exist, or is dated after tomorrow by a clock
-// that was wrong, is not newer than anything.
+// updateLink points access.log to a file if that is newer than its target. A target that
+// does not exist, or that a wrong clock dated after tomorrow, is older than any file.
 func (l *Log) updateLink(at dir.Log) error {
 	unlock, err := l.d.Acquire(dir.Locks, dir.LinkLock, "", dir.LockPatience)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"hushpipe/filter/dir"
 )
 
-// maxOpen bounds the day files held open: those of the usual retention.
+// maxOpen bounds the open day files: enough for the usual retention.
 const maxOpen = 16
 
 // dayFile is an open log file.
@@ -18,27 +18,27 @@ type dayFile struct {
 	*os.File
 	log  dir.Log
 	name string
-	// Dev and Ino tell whether the name still leads to the file.
+	// Dev and Ino are compared to see whether the name still leads to the file.
 	id unix.Stat_t
-	// No process of hushpipe takes away what is before it.
+	// end is the offset up to which no process of hushpipe removes anything.
 	end int64
 
-	locked bool // Append has its lock
-	// stuck is set while somebody holds its lock for longer than Append waits: nobody waits
-	// then, until it has been free again.
+	locked bool // AppendTo holds its lock
+	// stuck is set while another process holds the lock for longer than AppendTo waits: then
+	// nobody waits until it has been free again.
 	stuck bool
-	inUse bool // Append is at it; guarded by openFiles.mu, as what follows
-	close bool // it is to be closed as soon as Append is done
+	inUse bool // by AppendTo; openFiles.mu guards this and the next field
+	close bool // to be closed when AppendTo releases it
 }
 
-// openFiles are the day files that are open. Append works on one of them at a time,
-// and whoever has deleted files has the others closed.
+// openFiles holds the open day files. AppendTo uses one of them at a time; the goroutine
+// that deletes files closes the others.
 type openFiles struct {
-	mu   sync.Mutex // held for moments only, never for the disk
-	list []*dayFile // the last used first
+	mu   sync.Mutex // never held during I/O
+	list []*dayFile // most recently used first
 }
 
-// find returns a file for use, or nil.
+// find returns a file marked as in use, or nil.
 func (o *openFiles) find(log dir.Log) *dayFile {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -53,8 +53,7 @@ func (o *openFiles) find(log dir.Log) *dayFile {
 	return nil
 }
 
-// add takes in a file in use. Of too many it closes the one that was not used for
-// longest.
+// add adds a file that is in use. If there are too many it closes the least recently used.
 func (o *openFiles) add(f *dayFile) {
 	var last *dayFile
 	o.mu.Lock()
@@ -69,7 +68,7 @@ func (o *openFiles) add(f *dayFile) {
 	}
 }
 
-// closeLater has a file in use closed once it is put back.
+// closeLater makes release close a file in use.
 func (o *openFiles) closeLater(f *dayFile) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -90,8 +89,7 @@ func (o *openFiles) release(f *dayFile) {
 	}
 }
 
-// forget closes all files that are not in use, and the one that is once it is put
-// back.
+// forget closes all files; one in use is closed on release.
 func (o *openFiles) forget() {
 	var idle []*dayFile
 	o.mu.Lock()

@@ -10,13 +10,13 @@ import (
 	"hushpipe/format/civil"
 )
 
-// tailSize is how far back a batch is looked for: the largest one, of 64 KiB
-// before it was treated, and what other processes may have written behind it.
+// tailSize is how far back a batch is searched: the largest batch, of 64 KiB before it was
+// processed, and what other processes may have written after it.
 const tailSize = 256 << 10
 
-// Holds reports whether the first of these lines stands at the end of the
-// day's files already. Pseudonyms are the same each time, so a batch that a
-// killed process wrote and did not commit looks the same when it comes again.
+// Holds reports whether the first of these lines is at the end of the day's files already.
+// Pseudonyms are deterministic, so a batch that a killed process wrote but did not commit is
+// identical when it is read again.
 func (l *Log) Holds(day civil.Day, lines []byte) bool {
 	names, _ := l.d.Names("")
 	looked := 0
@@ -34,7 +34,7 @@ func (l *Log) Holds(day civil.Day, lines []byte) bool {
 	return false
 }
 
-// tailFiles are in how many files of a day a batch can stand, and what came behind it.
+// tailFiles is the number of a day's files that can contain a batch and what followed it.
 const tailFiles = 3
 
 func (l *Log) holds(log dir.Log, lines []byte) bool {

@@ -8,15 +8,15 @@ import (
 	"hushpipe/filter/entries"
 )
 
-// A bound of N entries is kept to by segments of N/20 lines: access-2026-11-27.0007.log.
-// Their numbers ascend across days, and the oldest is deleted before a line would be one
-// too many. No file is rewritten: programs that follow it would send its lines again.
+// A bound of N entries is enforced with segments of N/20 lines: access-2026-11-27.0007.log.
+// Their numbers ascend across days, and the oldest is deleted before a line would exceed the
+// bound. No file is rewritten, since programs that follow it would send its lines again.
 //
-// Where a day begins, its first segment begins as well, and the last one of the day before
-// stays short. So it is the lines that count, not the files.
+// Each day starts a new segment, and the last one of the previous day stays short. So lines
+// are counted, not files.
 
-// takeCensus counts the lines that are there before the lock is taken: to read a million of
-// them takes longer than others wait for it.
+// takeCensus counts the existing lines before the lock is taken: reading a million of them
+// takes longer than other processes wait for it.
 func (l *Log) takeCensus(most int) error {
 	if l.census != nil && l.maxEntries == most {
 		return nil
@@ -29,7 +29,7 @@ func (l *Log) takeCensus(most int) error {
 	return nil
 }
 
-// appendBounded is append for segments. The caller has the lock of the lines.
+// appendBounded is append for segments. The caller holds the lock of the lines.
 func (l *Log) appendBounded(at dir.Log, lines []byte) (n int, err error) {
 	c, size := l.census, calendar.Bounds{Entries: l.maxEntries}.SegmentSize()
 	if err := c.Look(); err != nil {
@@ -41,7 +41,7 @@ func (l *Log) appendBounded(at dir.Log, lines []byte) (n int, err error) {
 			if err != nil {
 				return n, err
 			}
-			l.files.forget() // else it stays on the disk
+			l.files.forget() // open files would stay on the disk
 			if isGone && gone != at.Day {
 				l.dayEmpty()
 			}
@@ -58,7 +58,7 @@ func (l *Log) appendBounded(at dir.Log, lines []byte) (n int, err error) {
 	return n, nil
 }
 
-// firstLines returns the first lines of a text, most of them.
+// firstLines returns at most the first most lines of a text.
 func firstLines(text []byte, most int) []byte {
 	end := 0
 	for ; most > 0 && end < len(text); most-- {

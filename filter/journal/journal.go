@@ -1,7 +1,7 @@
-// Package journal implements append-only files of checksummed frames of opaque
-// bytes: writing them, and reading back whatever of them is intact.
+// Package journal reads and writes append-only files of checksummed frames of opaque bytes.
+// Reading recovers every intact frame.
 //
-// A file is a header and then frames, integers big-endian, checksums CRC-32C:
+// A file is a header followed by frames. Integers are big-endian, checksums CRC-32C:
 //
 //	header  "HPJ"  version  key id  length  settings  checksum
 //	          3       1        8       1     length       4     bytes
@@ -9,15 +9,14 @@
 //	frame   F1 A7  length  checksum  payload
 //	          2       4        4     length    bytes
 //
-// The header's checksum covers all bytes before it, in every version;
-// a frame's covers its length and its payload. A length is 1 to MaxPayload.
+// The header's checksum covers all bytes before it, in every version; a frame's covers its
+// length and its payload. A length is 1 to MaxPayload.
 //
-// No frame depends on another one. Where bytes are no frame (a torn write, a
-// flipped bit, a second header), the reader searches on from the byte after
-// them for the next two bytes F1 A7 that begin a frame whose checksum holds,
-// so damage costs the frames that it touches and no others. The price: a frame
-// that stood inside the payload of a damaged one would be taken for a frame of
-// the file, so payloads must not be of a client's choosing.
+// Frames are independent. Where the bytes are not a frame (a torn write, a flipped bit, a
+// second header), the reader searches from the next byte on for F1 A7 at the beginning of a
+// frame with a valid checksum, so damage costs only the frames that it touches. The price: a
+// frame inside the payload of a damaged one would be taken for a frame of the file, so a
+// client must not be able to choose payloads.
 package journal
 
 import (
@@ -32,11 +31,11 @@ const (
 	maxHeader  = headerBase + MaxSettings + 4
 	frameBase  = 2 + 4 + 4 // up to the payload
 
-	// MaxPayload is the length of the longest payload of a frame. It bounds
-	// the reader's memory, and its work where it searches.
+	// MaxPayload is the maximum length of a payload. It bounds the reader's memory, and its
+	// work while it searches.
 	MaxPayload = 64 << 10
 
-	// MaxSettings is the length of the longest settings of a header.
+	// MaxSettings is the maximum length of a header's settings.
 	MaxSettings = 255
 )
 
@@ -45,8 +44,8 @@ const (
 	frameMagic = "\xf1\xa7"
 )
 
-// ErrVersion is returned for a file whose header is intact and of a version
-// that this program does not read.
+// ErrVersion is returned for a file with an intact header of a version that this program
+// does not read.
 var ErrVersion = errors.New("journal has another version")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -73,17 +72,17 @@ func frameChecksum(length, payload []byte) uint32 {
 	return crc32.Update(crc32.Checksum(length, castagnoli), castagnoli, payload)
 }
 
-// parsed is what the bytes at one position turn out to be.
+// parsed is the result of parsing the bytes at one position.
 type parsed int
 
 const (
 	whole     parsed = iota
-	invalid          // not what was looked for
-	truncated        // its beginning, as far as the bytes go
+	invalid          // no header or frame
+	truncated        // valid, but the bytes end within it
 )
 
-// parseHeader returns the length of the header that b begins with. It is whole
-// in another version too.
+// parseHeader returns the length of the header at the beginning of b. Headers of other
+// versions are whole, too.
 func parseHeader(b []byte) (int, parsed) {
 	if n := min(len(b), len(magic)); string(b[:n]) != magic[:n] {
 		return 0, invalid
@@ -101,7 +100,7 @@ func parseHeader(b []byte) (int, parsed) {
 	return end + 4, whole
 }
 
-// parseFrame returns the payload of the frame that b begins with.
+// parseFrame returns the payload of the frame at the beginning of b.
 func parseFrame(b []byte) ([]byte, parsed) {
 	if n := min(len(b), len(frameMagic)); string(b[:n]) != frameMagic[:n] {
 		return nil, invalid

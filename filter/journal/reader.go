@@ -7,36 +7,34 @@ import (
 	"io"
 )
 
-// Info is what a reading of a journal found out.
+// Info is the result of reading a journal.
 type Info struct {
-	HeaderOK bool // header read and intact: KeyID and Settings are valid
+	HeaderOK bool // the header is intact: KeyID and Settings are valid
 	KeyID    [8]byte
 	Settings []byte
 
-	Frames int   // frames delivered
-	Offset int64 // end of the last of them, or of the header: where a next Read goes on
+	Frames int   // number of frames delivered
+	Offset int64 // end of the last of them, or of the header: where the next Read continues
 
-	// Damaged counts the places that had to be skipped: bytes before a frame
-	// that are no frame, an unreadable header, and bytes at the end that no
-	// later write can complete. Those at the end lie behind Offset, so the next
-	// Read from there counts them again.
+	// Damaged counts the places that were skipped: bytes before a frame that are no frame,
+	// an unreadable header, and bytes at the end that no later write can complete. Those at
+	// the end are beyond Offset, so the next Read from there counts them again.
 	Damaged int
 
-	// Torn says that the file ends within a header or a frame, which is normal
-	// while a writer is active or after it was killed.
+	// Torn reports that the file ends within a header or a frame, which is normal while a
+	// writer is active or after it was killed.
 	Torn bool
 }
 
-// bufferSize holds the longest frame and makes moving its rest rare.
+// bufferSize fits several of the longest frames, so that moving their rest is rare.
 const bufferSize = 4 * (frameBase + MaxPayload)
 
-// Read calls fn with the payload of each intact frame from offset off on, in
-// the order of the file; a payload is valid until fn returns. With off 0 it
-// begins with the header; where that is damaged, the frames are delivered
-// nevertheless, with HeaderOK false. With the Offset of an earlier Info it
-// delivers what was appended since. A file of another version gives ErrVersion
-// and no frame. An error of fn or of r ends the reading and is returned with
-// what was read up to there. It uses a few hundred KiB, however long the file.
+// Read calls fn with the payload of each intact frame from offset off on, in file order. A
+// payload is valid until fn returns. With off 0 it begins with the header; if that is
+// damaged, it still delivers the frames, with HeaderOK false. With the Offset of an earlier
+// Info it delivers what was appended since. A file of another version returns ErrVersion and
+// no frames. An error of fn or r ends the reading and is returned with the Info up to there.
+// Read uses a few hundred KiB, however long the file.
 func Read(r io.ReaderAt, off int64, fn func(payload []byte) error) (Info, error) {
 	s := scanner{r: r, next: off, buf: make([]byte, 0, bufferSize)}
 	info := Info{Offset: off}
@@ -79,8 +77,7 @@ func Read(r io.ReaderAt, off int64, fn func(payload []byte) error) (Info, error)
 	return info, nil
 }
 
-// ReadHeader is Read of the header alone: it looks at no frame, and counts no
-// damage.
+// ReadHeader is Read for the header alone: it reads no frames, and counts no damage.
 func ReadHeader(r io.ReaderAt) (Info, error) {
 	s := scanner{r: r, buf: make([]byte, 0, maxHeader)}
 	var info Info
@@ -88,12 +85,12 @@ func ReadHeader(r io.ReaderAt) (Info, error) {
 	return info, err
 }
 
-// scanner is a window on the file that moves forward.
+// scanner is a window that moves forward through the file.
 type scanner struct {
 	r    io.ReaderAt
 	next int64 // offset of the byte after buf
 	buf  []byte
-	pos  int // of buf: all before it is done
+	pos  int // start of the window in buf
 	eof  bool
 }
 
@@ -101,8 +98,7 @@ func (s *scanner) rest() []byte  { return s.buf[s.pos:] }
 func (s *scanner) offset() int64 { return s.next - int64(len(s.rest())) }
 func (s *scanner) skip(n int)    { s.pos += n }
 
-// header reads the header, and leaves the window where it is if that is
-// damaged.
+// header reads the header. If that is damaged, it does not move the window.
 func (s *scanner) header(info *Info) error {
 	if err := s.fill(maxHeader); err != nil {
 		return err
@@ -123,7 +119,7 @@ func (s *scanner) header(info *Info) error {
 	return nil
 }
 
-// fill makes rest at least n bytes long, or as long as the file allows.
+// fill makes rest at least n bytes long, unless the file ends before.
 func (s *scanner) fill(n int) error {
 	for len(s.rest()) < n && !s.eof {
 		if cap(s.buf)-s.pos < n {
@@ -142,7 +138,7 @@ func (s *scanner) fill(n int) error {
 	return nil
 }
 
-// seek skips at least one byte, up to where the next frame may begin.
+// seek skips at least one byte, to the next possible beginning of a frame.
 func (s *scanner) seek() {
 	s.skip(1)
 	if i := bytes.IndexByte(s.rest(), frameMagic[0]); i >= 0 {

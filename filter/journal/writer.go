@@ -5,22 +5,19 @@ import (
 	"io"
 )
 
-// Writer appends frames to a journal. It keeps a scratch buffer and serves one
-// goroutine.
+// Writer appends frames to a journal. It reuses a buffer; one goroutine uses it.
 //
-// A write that fails, or that a kill or a full disk cuts short, leaves a torn
-// frame, which readers skip, and the Writer can go on after it. A payload
-// whose Append failed counts as not written and has to be appended again: it
-// may be in the file all the same (an error can follow the last byte), so
+// A write that fails, or that a kill or a full disk cuts short, leaves a torn frame, which
+// readers skip; the Writer can continue after it. A payload whose Append failed has to be
+// appended again. It may be in the file all the same (an error can follow the last byte), so
 // applying a payload twice must be harmless.
 type Writer struct {
 	w   io.Writer
 	buf []byte
 }
 
-// NewWriter writes the header of a new journal to w, which should append at
-// the end of an empty file. The key id and the settings (at most MaxSettings
-// bytes) are the caller's, and come back in Info.
+// NewWriter writes the header of a new journal to w, which should append to an empty file.
+// The key id and the settings (at most MaxSettings bytes) are opaque; Info returns them.
 func NewWriter(w io.Writer, keyID [8]byte, settings []byte) (*Writer, error) {
 	if len(settings) > MaxSettings {
 		return nil, fmt.Errorf("journal settings of %d bytes exceed %d", len(settings), MaxSettings)
@@ -33,8 +30,7 @@ func NewWriter(w io.Writer, keyID [8]byte, settings []byte) (*Writer, error) {
 	return jw, nil
 }
 
-// Append writes the payload (1 to MaxPayload bytes) as one frame, with one
-// call of Write.
+// Append writes the payload (1 to MaxPayload bytes) as one frame, with one call of Write.
 func (w *Writer) Append(payload []byte) error {
 	if len(payload) == 0 || len(payload) > MaxPayload {
 		return fmt.Errorf("journal payload of %d bytes is not within 1 to %d", len(payload), MaxPayload)

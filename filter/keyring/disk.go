@@ -1,5 +1,5 @@
-// Package keyring keeps the keys of the days and the secret of room names, and
-// knows nothing of lines.
+// Package keyring manages the keys of the days and the secret of room names, on the disk and
+// in memory.
 package keyring
 
 import (
@@ -11,23 +11,22 @@ import (
 	"hushpipe/format/civil"
 )
 
-// tries bounds how often a key is made again that somebody deletes at once.
+// tries bounds how often a key is created again that somebody deletes at once.
 const tries = 8
 
-// ReadKey returns the key of day in DIR, or an error that is fs.ErrNotExist. It is
-// for who reads only; a Ring has the keys in memory.
+// ReadKey returns the key of day in DIR, or an error that is fs.ErrNotExist. It serves
+// commands that only read; a Ring has the keys in memory.
 func ReadKey(d *dir.Dir, day civil.Day) ([32]byte, error) {
 	return d.ReadSecret(dir.Keys, dir.KeyFile(day))
 }
 
-// PutKey makes key the one of day if there is none, and returns the one that
-// there is then.
+// PutKey stores key as that of day unless there is one, and returns the stored one.
 func PutKey(d *dir.Dir, day civil.Day, key [32]byte) (stored [32]byte, err error) {
 	return putSecret(d, dir.Keys, dir.KeyFile(day), key)
 }
 
-// RoomSecret returns the 32 random bytes that lie in DIR for good to make the hashes
-// of room names, and makes them if there are none.
+// RoomSecret returns the 32 random bytes that DIR keeps forever to hash room names, creating
+// them if necessary.
 func RoomSecret(d *dir.Dir) ([32]byte, error) {
 	secret, err := d.ReadSecret("", dir.RoomSecretName)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -37,13 +36,13 @@ func RoomSecret(d *dir.Dir) ([32]byte, error) {
 	return putSecret(d, "", dir.RoomSecretName, secret)
 }
 
-// ShareRoomSecret makes secret the one of RoomSecret if there is none, and returns the one
-// that there is then.
+// ShareRoomSecret stores secret as that of RoomSecret unless there is one, and returns the
+// stored one. A fleet's engine calls it to give its hosts the same secret.
 func ShareRoomSecret(d *dir.Dir, secret [32]byte) (stored [32]byte, err error) {
 	return putSecret(d, "", dir.RoomSecretName, secret)
 }
 
-// KnownRoomSecret is RoomSecret, but makes none: zero is for none.
+// KnownRoomSecret is RoomSecret without creating one: it returns zero if there is none.
 func KnownRoomSecret(d *dir.Dir) ([32]byte, error) {
 	secret, err := d.ReadSecret("", dir.RoomSecretName)
 	return secret, dir.IfExists(err)

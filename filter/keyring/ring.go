@@ -18,35 +18,35 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Config is what a Ring needs to know.
+// Config configures a Ring.
 type Config struct {
 	Path, Keys string                 // DIR, and the key directory, "" for DIR/keys
 	Now        func() time.Time       // the clock
-	Window     func() calendar.Window // the days that are open
-	Dir        func() *dir.Dir        // DIR, nil while it cannot be opened
-	Changed    func()                 // is called when Key gives another answer than before
+	Window     func() calendar.Window // the open days
+	Dir        func() *dir.Dir        // DIR; returns nil while it cannot be opened
+	Changed    func()                 // called when Key will return another key for some day
 	Report     *dir.Reporter
 }
 
-// Ring has the keys of the days in memory. What Key returns, a line may bear: such a
-// key is brought to the disk sooner or later, or replaced where another process was
-// first. Its methods may be called from any goroutine; those that take a Dir wait for
-// its disk, Key for a moment only.
+// Ring holds the keys of the days in memory. Lines may have been written under any key that
+// Key returned: such a key is saved to the disk sooner or later, or replaced if another
+// process was faster. Any goroutine may call its methods; those with a Dir wait for its
+// disk, Key waits at most Patience.
 type Ring struct {
-	// Patience is how long Key waits for a key that it is asked for the first time,
-	// before it goes on with one in memory. It is set before the first call.
+	// Patience is how long Key waits for the disk at a day's first use before it continues
+	// with a key in memory. Set it before the first call.
 	Patience time.Duration
 
 	cfg      Config
-	seenLogs map[dir.Log]unix.Stat_t // the lines that Restore found last
+	seenLogs map[dir.Log]unix.Stat_t // the files of lines that the last Restore found
 
-	mu         sync.Mutex // guards what follows
+	mu         sync.Mutex // guards the fields below
 	keys       map[civil.Day]*pseudonym.Key
-	throwaway  map[civil.Day]*pseudonym.Key // throw-away keys of expired days
-	candidates map[civil.Day]*pseudonym.Key // what becomes a day's key if it has none
-	unsaved    map[civil.Day]bool           // their keys are in memory only
-	forgotten  map[civil.Day]bool           // days that were deleted on purpose; their keys are dropped
-	seenMarks  map[string]time.Time         // marks of such days that were heeded
+	throwaway  map[civil.Day]*pseudonym.Key // keys of expired days, never stored
+	candidates map[civil.Day]*pseudonym.Key // keys to store for days without one
+	unsaved    map[civil.Day]bool           // days whose keys are only in memory
+	forgotten  map[civil.Day]bool           // days erased or purged by name, whose keys were dropped
+	seenMarks  map[string]time.Time         // times of the marks of such days that were seen
 }
 
 // New returns an empty Ring.
@@ -56,13 +56,13 @@ func New(cfg Config) *Ring {
 		forgotten: map[civil.Day]bool{}}
 }
 
-// patience is that of a Ring. A first key takes a few fsyncs.
+// patience is the default Patience. Creating the first key takes a few fsyncs.
 const patience = 50 * time.Millisecond
 
-// Key returns the day's key. Those of today and tomorrow, and all that are on
-// disk, are in memory before they are asked for; any other is waited for a
-// moment. Where the disk does not answer, the key is one in memory, which is
-// brought to the disk later unless another has come there first.
+// Key returns the day's key. The keys of today and tomorrow, and all on the disk, are in
+// memory before they are needed; Key waits briefly for any other. If the disk does not
+// respond, Key returns one in memory, which is saved later unless another process stores one
+// first.
 func (r *Ring) Key(day civil.Day, placement calendar.Placement) *pseudonym.Key {
 	if placement == calendar.Expired {
 		r.mu.Lock()
@@ -93,8 +93,8 @@ func (r *Ring) Known(d *dir.Dir, day civil.Day) (*pseudonym.Key, error) {
 	return (*pseudonym.Key)(&read), err
 }
 
-// candidateKey returns a random key for day, the same whoever asks first: one that is
-// still on its way to the disk can be used, and so is one that is noted by now.
+// candidateKey returns the key to use for a day without one, the same for all callers: a key
+// that is being saved may be used, and so may one that is in r.keys by now.
 func (r *Ring) candidateKey(day civil.Day) *pseudonym.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,7 +104,7 @@ func (r *Ring) candidateKey(day civil.Day) *pseudonym.Key {
 	return randomKey(r.candidates, day)
 }
 
-// randomKey returns the key of day in keys, made if there is none.
+// randomKey returns the key of day in keys, creating it if necessary.
 func randomKey(keys map[civil.Day]*pseudonym.Key, day civil.Day) *pseudonym.Key {
 	if keys[day] == nil {
 		keys[day] = new(pseudonym.Key)
@@ -113,7 +113,7 @@ func randomKey(keys map[civil.Day]*pseudonym.Key, day civil.Day) *pseudonym.Key 
 	return keys[day]
 }
 
-// set notes a key, unless there is one by now, and returns the one noted.
+// set adds a key, unless there is one by now, and returns the one in use.
 func (r *Ring) set(day civil.Day, key *pseudonym.Key, unsure bool) *pseudonym.Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,12 +128,12 @@ func (r *Ring) set(day civil.Day, key *pseudonym.Key, unsure bool) *pseudonym.Ke
 	return key
 }
 
-// fetch returns the key of day from the disk, or nil where it does not come
-// in time. If there is none the fresh key becomes it, sooner or later.
+// fetch returns the key of day from the disk, or nil if that takes longer than Patience. If
+// there is none, the candidate becomes the day's key, sooner or later.
 func (r *Ring) fetch(day civil.Day) *pseudonym.Key {
 	fresh := r.candidateKey(day)
-	// The key of a day that a clock just put forward has brought would vouch for
-	// that clock, as the day's lines would: it waits until they are written.
+	// If the clock has just jumped ahead, a key of the new day would vouch for it, as the
+	// day's lines would: store it only with the lines.
 	vouches := day > r.cfg.Window().Today+1
 	answer := make(chan *pseudonym.Key, 1)
 	go func() {
@@ -153,7 +153,7 @@ func (r *Ring) fetch(day civil.Day) *pseudonym.Key {
 			key, err = r.put(d, day, *fresh)
 		}
 		if err != nil {
-			if !vouches && !errors.Is(err, calendar.ErrExpired) { // it was open when it was placed
+			if !vouches && !errors.Is(err, calendar.ErrExpired) { // expired: the day was open when the line was placed
 				r.cfg.Report.Fault("key-file", err, "; using a key in memory")
 			}
 			answer <- nil
@@ -170,9 +170,9 @@ func (r *Ring) fetch(day civil.Day) *pseudonym.Key {
 	}
 }
 
-// Load reads the keys that are on the disk.
+// Load reads the keys on the disk.
 func (r *Ring) Load(d *dir.Dir) {
-	names, _ := d.Names(dir.Keys) // an error is reported where keys are saved
+	names, _ := d.Names(dir.Keys) // Save reports the error
 	for _, name := range names {
 		day, ok := dir.OwnDay(dir.Keys, name)
 		if !ok {
@@ -187,18 +187,18 @@ func (r *Ring) Load(d *dir.Dir) {
 	}
 }
 
-// Restore looks for keys that are in memory and whose files have gone. Where the
-// lines of the day have gone as well, or the day has a mark, that was on purpose: the
-// day is forgotten, and never comes back. Else the key is put back: what bears its
-// pseudonyms could not be revealed, and the next process would make another. One that is
-// dated after tomorrow has expired by its file's time, which would begin anew. It serves
-// one goroutine at a time.
+// Restore finds keys in memory whose files are gone. If the day's lines are gone too, or the
+// day has a mark, somebody deleted them on purpose: the day is forgotten, and never comes
+// back. Otherwise Restore puts the key back: without it, the day's pseudonyms could not be
+// revealed, and the next process would create another. A key dated after tomorrow has
+// expired by its file's time, and its period must not start again. One goroutine at a time
+// calls Restore.
 func (r *Ring) Restore(d *dir.Dir) {
 	names, err := d.Names(dir.Keys)
 	if err != nil {
-		return // it is reported where keys are saved
+		return // Save reports the error
 	}
-	r.dropErased(d) // the mark is there before the key goes
+	r.dropErased(d) // the mark is created before the key is deleted
 	lines, err := d.Names("")
 	if err != nil {
 		return
@@ -218,8 +218,8 @@ func (r *Ring) Restore(d *dir.Dir) {
 			continue
 		}
 		seen[log], came[log.Day] = now, true
-		// Files that are others, or smaller, have lines that came after the others
-		// were removed.
+		// Files that were replaced or have become smaller only have lines written after the
+		// old ones were removed.
 		if !hadLines[log.Day] || known && now.Ino == was.Ino && now.Size >= was.Size {
 			hasLines[log.Day] = true
 		}
@@ -231,7 +231,7 @@ func (r *Ring) Restore(d *dir.Dir) {
 		known := came[day]
 		switch {
 		case r.unsaved[day] || there[dir.KeyFile(day)]:
-		case day <= today+1 && (hasLines[day] || day > today && !known): // which has no lines yet
+		case day <= today+1 && (hasLines[day] || day > today && !known): // a coming day has no lines yet
 			r.unsaved[day] = true
 			gone++
 		default:
@@ -245,10 +245,10 @@ func (r *Ring) Restore(d *dir.Dir) {
 	}
 }
 
-// dropErased drops the keys of days that have got a mark in DIR, since they were deleted on
-// purpose.
+// dropErased drops the keys of days that have got a mark in DIR, because they were erased or
+// purged by name.
 func (r *Ring) dropErased(d *dir.Dir) {
-	names, _ := d.Names(dir.Erased) // without it there are no marks
+	names, _ := d.Names(dir.Erased) // without the directory there are no marks
 	for _, name := range names {
 		day, dated := civil.ParseDay(name)
 		f, err := d.OpenFile(dir.Erased, name, os.O_RDONLY)
@@ -270,9 +270,9 @@ func (r *Ring) dropErased(d *dir.Dir) {
 	}
 }
 
-// Forgotten returns the days whose files were deleted on purpose since the last call:
-// those that have a mark in DIR, and those of which Restore found neither key nor lines.
-// Lines that come for such a day from now on get another key.
+// Forgotten returns the days that were deleted on purpose since the last call: those that
+// have a mark in DIR, and those for which Restore found neither key nor lines. Later lines
+// of such a day get another key.
 func (r *Ring) Forgotten(d *dir.Dir) map[civil.Day]bool {
 	r.dropErased(d)
 	r.mu.Lock()
@@ -282,8 +282,7 @@ func (r *Ring) Forgotten(d *dir.Dir) map[civil.Day]bool {
 	return days
 }
 
-// Expire takes the keys of the days before first out of memory, and those of other days
-// that are past a bound.
+// Expire drops the keys of the days before first, and of days that are past a bound.
 func (r *Ring) Expire(first civil.Day, past func(civil.Day) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -295,7 +294,7 @@ func (r *Ring) Expire(first civil.Day, past func(civil.Day) bool) {
 	}
 }
 
-// MarkUnsaved has Save bring all keys to the disk: DIR was made again.
+// MarkUnsaved makes Save write all keys again: DIR was created anew.
 func (r *Ring) MarkUnsaved() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -304,7 +303,7 @@ func (r *Ring) MarkUnsaved() {
 	}
 }
 
-// drop takes a key out of memory. The caller holds r.mu.
+// drop removes a key from memory. The caller holds r.mu.
 func (r *Ring) drop(day civil.Day) {
 	delete(r.keys, day)
 	delete(r.candidates, day)
@@ -312,8 +311,7 @@ func (r *Ring) drop(day civil.Day) {
 	r.cfg.Changed()
 }
 
-// put makes key the one of day if there is none, and returns the one that there is
-// then, or calendar.ErrExpired.
+// put is PutKey for an open day; otherwise the error is calendar.ErrExpired.
 func (r *Ring) put(d *dir.Dir, day civil.Day, key [32]byte) ([32]byte, error) {
 	if day < r.cfg.Window().First {
 		return key, d.Error("create", dir.Keys, dir.KeyFile(day), calendar.ErrExpired)
@@ -321,9 +319,9 @@ func (r *Ring) put(d *dir.Dir, day civil.Day, key [32]byte) ([32]byte, error) {
 	return PutKey(d, day, key)
 }
 
-// Save brings the keys that are in memory only to the disk, makes those of
-// today and tomorrow. Where another process has made a day's key meanwhile, that one
-// is used from now on. The error is about keys that have been used.
+// Save writes the keys that are only in memory, and creates those of today and tomorrow. If
+// another process has created a day's key meanwhile, that one is used from now on. The error
+// is about keys that have been used.
 func (r *Ring) Save(d *dir.Dir) error {
 	var errs []error
 	r.mu.Lock()
@@ -334,7 +332,7 @@ func (r *Ring) Save(d *dir.Dir) error {
 	r.mu.Unlock()
 	for day, key := range unsure {
 		stored, err := r.put(d, day, key)
-		if errors.Is(err, calendar.ErrExpired) { // while it was asked for; its lines are left out
+		if errors.Is(err, calendar.ErrExpired) { // expired meanwhile, so its lines are dropped
 			r.mu.Lock()
 			delete(r.keys, day)
 			delete(r.unsaved, day)

@@ -1,15 +1,16 @@
-// Package pairs brings the pairs of room and address that hosts of a fleet have counted
-// together in an engine, where a set of each room has each address once, and counts there.
+// Package pairs collects the pairs of room and address that the hosts of a fleet have
+// counted in an engine (Redis), which holds a set of addresses for each room, and counts
+// there.
 //
-// The engine may lose what it has, at any time, and the counts are exact all the same. A
-// day's rooms are spread over parts, and beside the sets of a part lies for each host how
-// far it has sent, its position. One transaction adds pairs and moves the position: what
-// loses the pairs, loses the position as well. A host that finds another position than it
-// set sends that part of the day again, which sets do not mind. The journals of the hosts
-// stay the truth.
+// The counts are exact even if the engine loses data at any time. A day's rooms are spread
+// over parts. Next to the sets of a part, the engine stores for each host how far it has
+// sent, its position. One transaction adds pairs and advances the position, so that losing
+// the pairs also loses the position. A host that finds a position other than its own sends
+// that part of the day again, which does not affect sets. The hosts' journals remain the
+// source of truth.
 //
-// What the engine has looks random to who has no key of the day: a room is told by its hash
-// encrypted, an address by its fingerprint. All of it expires with the day's key.
+// Without the day's key, the engine's data looks random: rooms are identified by their
+// encrypted hash, addresses by their fingerprint. All of it expires with the day's key.
 package pairs
 
 import (
@@ -27,7 +28,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// parts is how many a day has. Each lies in one hash slot.
+// parts is the number of parts of a day. Each is in one hash slot.
 const parts = 16
 
 const (
@@ -35,7 +36,7 @@ const (
 	tokenSize = nonceSize + 20
 )
 
-// code is how the names and records of a day look in the engine.
+// code derives the names and records of a day in the engine.
 type code struct {
 	name  string // of the fleet and the day
 	mac   hash.Hash
@@ -43,12 +44,12 @@ type code struct {
 	hosts cipher.AEAD
 }
 
-// newCode returns that of a day whose key the hosts share.
+// newCode returns the code of a day whose key the hosts share.
 func newCode(fleet string, day civil.Day, key [32]byte) *code {
 	sub := func(purpose string) []byte {
 		b, err := hkdf.Expand(sha256.New, key[:], "hushpipe-fleet-"+purpose, 32)
 		if err != nil {
-			panic(err) // only a length makes one
+			panic(err) // only for an invalid length
 		}
 		return b
 	}
@@ -67,8 +68,8 @@ func newCode(fleet string, day civil.Day, key [32]byte) *code {
 	return &code{name: "hp:{" + fleet + ":" + day.String(), mac: hmac.New(sha256.New, sub("tokens")), rooms: rooms, hosts: hosts}
 }
 
-// token returns the name of a room in the engine, the same on all hosts: a nonce that follows from the
-// hash, and the hash encrypted under that nonce.
+// token returns the name of a room in the engine, the same on all hosts: a nonce derived
+// from the hash, and the hash encrypted with that nonce.
 func (c *code) token(room *[20]byte) string {
 	token := append(c.nonce(room), room[:]...)
 	c.crypt(token)
@@ -81,14 +82,14 @@ func (c *code) nonce(room *[20]byte) []byte {
 	return c.mac.Sum(make([]byte, 0, sha256.Size+tokenSize))[:nonceSize]
 }
 
-// crypt encrypts the hash in a token, or decrypts it.
+// crypt encrypts or decrypts the hash in a token.
 func (c *code) crypt(token []byte) {
 	var iv [aes.BlockSize]byte
 	copy(iv[:], token[:nonceSize])
 	cipher.NewCTR(c.rooms, iv[:]).XORKeyStream(token[nonceSize:], token[nonceSize:])
 }
 
-// room returns the hash of a token's room; false for what is not a token of the day.
+// room returns the hash of a token's room; false if it is not a token of the day.
 func (c *code) room(token string) (room [20]byte, ok bool) {
 	if len(token) != tokenSize {
 		return room, false
@@ -99,29 +100,29 @@ func (c *code) room(token string) (room [20]byte, ok bool) {
 	return room, subtle.ConstantTimeCompare(c.nonce(&room), b[:nonceSize]) == 1
 }
 
-// partOf returns in which part a room is.
+// partOf returns the part of a room.
 func partOf(token string) int { return int(token[0]) % parts }
 
-// roster is the name of the hash that has the record of each host.
+// roster returns the key of the hash of all hosts' records.
 func (c *code) roster() string { return c.name + "}" }
 
-// index is the name of the set of a part's tokens, positions that of the hash of its
+// index returns the key of the set of a part's tokens, positions that of the hash of its
 // positions.
 func (c *code) index(part int) string     { return c.name + string(rune('a'+part)) + "}" }
 func (c *code) positions(part int) string { return c.index(part) + "h" }
 
-// set is the name of the set of a room's pairs.
+// set returns the key of the set of a room's pairs.
 func (c *code) set(token string) string { return c.index(partOf(token)) + token[:nonceSize] }
 
-// seal returns a record of a host, so that only who has the day's key can read it, or make
-// one.
+// seal encrypts a host's record, so that only holders of the day's key can read or create
+// it.
 func (c *code) seal(host string, record []byte) string {
 	return string(c.hosts.Seal(nil, nil, record, []byte(c.name+host)))
 }
 
 var errSeal = errors.New("was not made by this fleet")
 
-// open reads what seal returned.
+// open decrypts the output of seal.
 func (c *code) open(host, sealed string) ([]byte, error) {
 	record, err := c.hosts.Open(nil, nil, []byte(sealed), []byte(c.name+host))
 	if err != nil {
@@ -130,8 +131,8 @@ func (c *code) open(host, sealed string) ([]byte, error) {
 	return record, nil
 }
 
-// expiry is when all that the engine has of a day goes: when the key of the day has gone in
-// the last zone.
+// expiry returns when the engine's data of a day expires: when the day's key is deleted in
+// the last time zone.
 func expiry(day civil.Day, keep calendar.Period) time.Time {
 	year, month, mday := (day + civil.Day(keep)).Date()
 	return time.Date(year, time.Month(month), mday, 12, 0, 0, 0, time.UTC)

@@ -19,7 +19,7 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// Counter is what a Collector asks of an engine.
+// Counter is the part of an engine that a Collector uses.
 type Counter interface {
 	Fields(key string) (fields map[string]string, err error)
 	Members(key string) (members []string, err error)
@@ -27,43 +27,43 @@ type Counter interface {
 	Check(now time.Time) (persists []string, err error)
 }
 
-// CollectorConfig is what a Collector needs to know.
+// CollectorConfig configures a Collector.
 type CollectorConfig struct {
 	Path, Keys string   // DIR, and the key directory, "" for DIR/keys
 	Fleet      string   // the name
-	Hosts      []string // that are expected; nil: those of the days before
+	Hosts      []string // expected hosts; nil: those of the days before
 	Open       func() (Counter, error)
 	Now        func() time.Time
 	Log        func(topic, line string)
 }
 
-// Collector writes what the engine counts to the room files of a DIR, in which no filter
-// counts, and their rosters. It serves one goroutine. Several may collect, each
-// in a DIR of its own.
+// Collector writes the counts in the engine to the room files and rosters of a DIR without a
+// filter. One goroutine uses it. Several Collectors can run, each with its own DIR.
 type Collector struct {
 	cfg        CollectorConfig
 	engine     Counter
 	codes      map[civil.Day]*code
-	checkedAll time.Time // at all days
+	checkedAll time.Time // the last step for all days
 
-	newest    map[string]hostRecord   // what each host told last of itself, by name
-	shown     map[civil.Day]DayStatus // of the days near
-	collected time.Time               // when the last step was done without an error
+	newest    map[string]hostRecord   // the latest record of each host, by name
+	shown     map[civil.Day]DayStatus // of yesterday to tomorrow
+	collected time.Time               // the last step without an error
 }
 
-// NewCollector returns a Collector, which does nothing yet.
+// NewCollector returns a Collector; call Step to make it work.
 func NewCollector(cfg CollectorConfig) *Collector {
 	return &Collector{cfg: cfg, codes: map[civil.Day]*code{}, newest: map[string]hostRecord{}, shown: map[civil.Day]DayStatus{}}
 }
 
 const (
-	// missingDays is for how many days a silent host is missed.
+	// missingDays is for how many days a silent host is listed as missing.
 	missingDays = 7
-	// sameNameWindow is how close together two hosts of one name are heard of.
+	// sameNameWindow is the largest gap between records that shows two live hosts with one
+	// name.
 	sameNameWindow = 10 * time.Minute
 )
 
-// CheckCollect returns an error for a DIR in which a filter counts.
+// CheckCollect returns an error for a DIR that a filter writes to.
 func CheckCollect(path string) error {
 	d, err := dir.Open(path, dir.Options{})
 	if err != nil {
@@ -84,7 +84,7 @@ func CheckCollect(path string) error {
 	return nil
 }
 
-// Step brings the files up to date: of the days near, and once a minute of all.
+// Step updates the files of yesterday to tomorrow, and once a minute those of all days.
 func (c *Collector) Step() error {
 	now := c.cfg.Now().Round(0)
 	if c.engine == nil {
@@ -126,7 +126,7 @@ func (c *Collector) Step() error {
 			if err := c.day(d, day, near); err != nil {
 				errs = append(errs, err)
 				if errors.Is(err, engine.ErrSilent) {
-					break // each day would wait as long
+					break // each day would time out
 				}
 			}
 		}
@@ -140,7 +140,7 @@ func (c *Collector) Step() error {
 	return dir.Join(errs...)
 }
 
-// days returns those from first to last whose key there is, and makes their codes.
+// days returns the days from first to last that have a key, and creates their codes.
 func (c *Collector) days(d *dir.Dir, first, last civil.Day) (days []civil.Day, err error) {
 	for day := range c.codes {
 		if day < first {
@@ -163,24 +163,24 @@ func (c *Collector) days(d *dir.Dir, first, last civil.Day) (days []civil.Day, e
 	return days, nil
 }
 
-// keptFor is for how many days the keys in DIR are kept.
+// keptFor returns the period of the keys in DIR.
 func keptFor(d *dir.Dir) (calendar.Period, error) {
 	keep, err := retention.Rule(d, retention.OfKeys)
 	return cmp.Or(keep, calendar.DefaultPeriod), err
 }
 
-// hostRecord is the record of a host, and by what the engine knows it.
+// hostRecord is the record of a host with its id in the engine.
 type hostRecord struct {
 	id string
 	record
-	// stale says that the engine was wiped since the host knew it to have all.
+	// stale is set if the engine was wiped after the host saw that it had everything.
 	stale bool
 }
 
 // day writes the counts of a day.
 func (c *Collector) day(d *dir.Dir, day civil.Day, near bool) error {
 	of := c.codes[day]
-	// Before the sets: what a host says of itself is no later than what is read of it.
+	// Read the records before the sets: then no record is newer than the sets.
 	hosts, err := c.hosts(of, day)
 	if err != nil {
 		return err
@@ -206,13 +206,13 @@ func (c *Collector) day(d *dir.Dir, day civil.Day, near bool) error {
 		c.shown[day] = dayStatus(day, len(hosts), m.Roster, entries)
 	}
 	if len(hosts) == 0 && len(before.Hosts) == 0 {
-		return damaged // nothing of the day has come to any engine
+		return damaged // no engine ever had anything of that day
 	}
 	_, err = counts.WriteHosts(d, c.cfg.Path, day, m, c.cfg.Log)
 	return dir.Join(damaged, err)
 }
 
-// hosts returns what the hosts tell of a day.
+// hosts returns the hosts' records of a day.
 func (c *Collector) hosts(of *code, day civil.Day) (hosts []hostRecord, err error) {
 	fields, err := c.engine.Fields(of.roster())
 	if err != nil {
@@ -265,7 +265,7 @@ func (c *Collector) hosts(of *code, day civil.Day) (hosts []hostRecord, err erro
 	return hosts, nil
 }
 
-// rooms returns what the engine counts.
+// rooms returns the engine's counts of a day.
 func (c *Collector) rooms(of *code, day civil.Day) (entries []roomfile.Entry, err error) {
 	var keys []string
 	foreign := 0
@@ -291,7 +291,7 @@ func (c *Collector) rooms(of *code, day civil.Day) (entries []roomfile.Entry, er
 	for i, n := range sizes {
 		entries[i].Count = n
 	}
-	entries = slices.DeleteFunc(entries, func(e roomfile.Entry) bool { return e.Count == 0 }) // deleted by hand
+	entries = slices.DeleteFunc(entries, func(e roomfile.Entry) bool { return e.Count == 0 }) // deleted by somebody
 	slices.SortFunc(entries, func(a, b roomfile.Entry) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	if foreign > 0 {
 		c.cfg.Log("fleet-foreign", fmt.Sprintf("%s: %d rooms of %s in the engine do not belong to this fleet; they are not counted; hint: who else can write there?", c.cfg.Path, foreign, day))
@@ -299,8 +299,8 @@ func (c *Collector) rooms(of *code, day civil.Day) (entries []roomfile.Entry, er
 	return entries, nil
 }
 
-// expected returns the names of the hosts that are to be heard of on a day: those of the
-// fleet's file, or those that were in the days before.
+// expected returns the names of the hosts that a day should have: those in the fleet's file,
+// or those of the days before.
 func (c *Collector) expected(d *dir.Dir, day civil.Day) (names []string, err error) {
 	if c.cfg.Hosts != nil {
 		return c.cfg.Hosts, nil
@@ -319,8 +319,9 @@ func (c *Collector) expected(d *dir.Dir, day civil.Day) (names []string, err err
 	return names, nil
 }
 
-// unite fills the roster of a day, and reports whether a host that had sent something is not
-// heard of any more, or may not have sent it again to an engine that was wiped, and whether another has sent more. No host is less closed than it was.
+// unite fills the roster of a day. lost reports that pairs may be missing: a host that sent
+// some has no record any more, or may not have sent them again to a wiped engine. grown
+// reports that a host has sent more. A host that was closed stays closed.
 func unite(now *roomfile.Roster, hosts []hostRecord, before roomfile.Roster, expected []string) (lost, grown bool) {
 	lines := map[string]roomfile.Host{}
 	for _, name := range expected {
@@ -329,7 +330,7 @@ func unite(now *roomfile.Roster, hosts []hostRecord, before roomfile.Roster, exp
 	overflow := uint64(0)
 	told := map[string]bool{}
 	for _, h := range hosts {
-		ids, _ := h.keyIDs() // it was parsed
+		ids, _ := h.keyIDs() // no error: the record was parsed
 		now.Keys = roomfile.UniteKeys(now.Keys, ids)
 		overflow += h.Overflow
 		lost = lost || h.stale
@@ -337,7 +338,7 @@ func unite(now *roomfile.Roster, hosts []hostRecord, before roomfile.Roster, exp
 		if h.Closed {
 			line.State = roomfile.Closed
 		}
-		if other := lines[h.Name]; told[h.Name] { // another of the same name
+		if other := lines[h.Name]; told[h.Name] { // another host of the same name
 			line.State, line.Pairs = min(line.State, other.State), line.Pairs+other.Pairs
 			if other.Seen.Before(line.Seen) && line.State == roomfile.Open {
 				line.Seen = other.Seen

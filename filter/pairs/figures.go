@@ -10,16 +10,16 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// Figures is what a Collector knows of its fleet, for metrics.
+// Figures are a Collector's figures for metrics.
 type Figures struct {
-	Collected time.Time // when the engine answered all that it was asked; zero: never
+	Collected time.Time // the last step in which the engine answered everything; zero: never
 	Hosts     []HostStatus
-	Today     DayStatus // its Day is "" before the engine has answered
+	Today     DayStatus // Day is "" until the engine has answered
 	Yesterday DayStatus
 }
 
-// Figures returns what is known since the last Step. Hosts are those that a roster of
-// yesterday or later names: a host that has left is named for as long as it is missed.
+// Figures returns the figures as of the last Step. Hosts are those in a roster of yesterday
+// or later: a host that has left is listed for as long as it counts as missing.
 func (c *Collector) Figures() Figures {
 	today := civil.DayOf(c.cfg.Now())
 	f := Figures{Collected: c.collected, Today: c.shown[today], Yesterday: c.shown[today-1]}
@@ -33,7 +33,7 @@ func (c *Collector) Figures() Figures {
 	return f
 }
 
-// hostStatus returns all hosts that were heard of, or are expected by the fleet's file.
+// hostStatus returns all hosts with a record, and those expected by the fleet's file.
 func (c *Collector) hostStatus(now time.Time) []HostStatus {
 	hosts := []HostStatus{}
 	for _, h := range c.newest {
@@ -49,7 +49,7 @@ func (c *Collector) hostStatus(now time.Time) []HostStatus {
 	return hosts
 }
 
-// dayStatus is what a day's roster and its rooms come to.
+// dayStatus summarizes a day's roster and rooms.
 func dayStatus(day civil.Day, records int, roster roomfile.Roster, entries []roomfile.Entry) DayStatus {
 	of := DayStatus{Day: day.String(), Records: records, Closed: []string{}, Open: []string{}, Missing: []string{}, Rooms: len(entries)}
 	for _, h := range roster.Hosts {
@@ -68,7 +68,7 @@ func dayStatus(day civil.Day, records int, roster roomfile.Roster, entries []roo
 	return of
 }
 
-// updateNewest notes what hosts told last of themselves.
+// updateNewest records the latest record of each host.
 func (c *Collector) updateNewest(hosts []hostRecord) {
 	for _, h := range hosts {
 		if was, ok := c.newest[h.Name]; !ok || was.Seen.Before(h.Seen) {
@@ -77,8 +77,7 @@ func (c *Collector) updateNewest(hosts []hostRecord) {
 	}
 }
 
-// forget drops what was told before the first day that is kept, and shown days that are not
-// near any more.
+// forget drops records from before the first day that is kept, and old days from shown.
 func (c *Collector) forget(first, today civil.Day) {
 	maps.DeleteFunc(c.newest, func(_ string, h hostRecord) bool { return civil.DayOf(h.Seen) < first })
 	maps.DeleteFunc(c.shown, func(day civil.Day, _ DayStatus) bool { return day < today-1 })

@@ -11,44 +11,44 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// record is what a host tells of itself and of a day.
+// record is what a host reports about itself and a day.
 type record struct {
 	Name     string    `json:"name"`
-	Seen     time.Time `json:"seen"`   // all that the host had counted by then is in the engine
+	Seen     time.Time `json:"seen"`   // the engine has everything that the host had counted by then
 	Since    string    `json:"since"`  // day from which its pairs are sent
-	Closed   bool      `json:"closed"` // the day is over there
-	Pairs    int       `json:"pairs"`  // in its journals, those of two processes twice
+	Closed   bool      `json:"closed"` // the day is over on the host
+	Pairs    int       `json:"pairs"`  // in its journals; pairs of two processes count twice
 	Overflow uint64    `json:"overflow"`
-	Keys     []string  `json:"keys"` // ids of the keys that they were counted under
+	Keys     []string  `json:"keys"` // ids of the keys the pairs were counted under
 	Settings []string  `json:"settings"`
 	Oldest   string    `json:"oldest"` // day of its oldest key
 	Keep     int       `json:"keep"`   // for how many days it keeps keys
 	Resends  int       `json:"resends"`
-	Confined string    `json:"confined,omitempty"` // what the kernel keeps its process from
-	Claim    string    `json:"claim"`              // claimID of that under which the engine had all of it
+	Confined string    `json:"confined,omitempty"` // how its process is confined
+	Claim    string    `json:"claim"`              // claimID of the claim under which the engine had everything
 }
 
-// claimID tells one claim of a day from the next, after the engine was wiped: no two are
-// sealed by the same nonce.
+// claimID identifies a claim of a day. A wiped engine gets another claim: no two are sealed
+// with the same nonce.
 func claimID(sealed string) string {
 	return hex.EncodeToString([]byte(sealed[:min(nonceSize, len(sealed))]))
 }
 
 var errRecord = errors.New("is not a record of a host")
 
-// mostRecord bounds a record, in bytes.
+// mostRecord bounds the size of a record, in bytes.
 const mostRecord = 64 << 10
 
-// appendTo appends the record as text.
+// text returns the record as JSON.
 func (r record) text() []byte {
 	text, err := json.Marshal(r)
 	if err != nil {
-		panic(err) // of such fields there is none
+		panic(err) // cannot happen for these types
 	}
 	return text
 }
 
-// parseRecord reads it. Whoever has the day's key may have written anything.
+// parseRecord parses and checks a record. Any holder of the day's key may have written it.
 func parseRecord(text []byte) (r record, err error) {
 	if len(text) > mostRecord || json.Unmarshal(text, &r) != nil || roomfile.CheckHost(r.Name) != nil || r.Pairs < 0 || r.Resends < 0 || r.Keep < 0 || r.Keep > calendar.MaxPeriod {
 		return record{}, errRecord

@@ -21,17 +21,17 @@ import (
 )
 
 const (
-	// batchSize is how many pairs are sent at once, over all parts.
+	// batchSize is the number of pairs sent at once, over all parts.
 	batchSize = 20_000
-	// renewal is how often the engine is asked whether it has what was sent.
+	// renewal is how often a Sender checks that the engine still has what it sent.
 	renewal = time.Minute
-	// lateLines is how long after midnight late lines of the day before still come.
+	// lateLines is how long after midnight late lines of the day before still arrive.
 	lateLines = 10 * time.Minute
-	// maxValid bounds the positions that may or may not hold.
+	// maxValid bounds the positions of which each may be the engine's.
 	maxValid = 64
 )
 
-// Engine is what a Sender asks of an engine.
+// Engine is the part of an engine that a Sender uses.
 type Engine interface {
 	Add(engine.Batch) (before string, err error)
 	Claim(key, field, value string, expire time.Time) (held string, err error)
@@ -42,30 +42,30 @@ type Engine interface {
 	Check(now time.Time) (persists []string, err error)
 }
 
-// SenderConfig is what a Sender needs to know.
+// SenderConfig configures a Sender.
 type SenderConfig struct {
 	Path, Keys  string // DIR, and the key directory, "" for DIR/keys
 	Fleet, Host string // their names
-	Confined    string // what the kernel keeps this process from, in words
+	Confined    string // how this process is confined, in words
 	Open        func() (Engine, error)
 	Now         func() time.Time
 	Log         func(topic, line string)
 }
 
-// Sender brings the pairs in the journals of a DIR to the engine. It serves one goroutine.
+// Sender sends the pairs in the journals of a DIR to the engine. One goroutine uses it.
 type Sender struct {
 	cfg      SenderConfig
-	run      string // what positions of this process begin with
+	run      string // prefix of this process's positions
 	engine   Engine // nil: not connected
 	days     map[civil.Day]*sending
-	renewed  time.Time // when the engine was asked last whether it has all
+	renewed  time.Time // the last check that the engine has everything
 	twins    twins
-	reported map[civil.Day]bool // that these cannot be sent
+	reported map[civil.Day]bool // days whose error was reported
 	resends  int
-	keep     calendar.Period // for which all that the engine has was bounded; 0: not yet
+	keep     calendar.Period // the period after which the engine's data expires; 0: not set yet
 }
 
-// NewSender returns a Sender, which does nothing yet.
+// NewSender returns a Sender; call Step to make it work.
 func NewSender(cfg SenderConfig) *Sender {
 	return &Sender{cfg: cfg, run: dir.RandomHex(), days: map[civil.Day]*sending{}, reported: map[civil.Day]bool{}}
 }
@@ -75,23 +75,23 @@ type sending struct {
 	code       *code
 	expire     time.Time
 	tail       *counts.Tail
-	overflow   *rooms.Counts // what journals tell to be left out
-	foreign    bool          // there are records in them that are none
+	overflow   *rooms.Counts // pairs that the journals record as not counted
+	foreign    bool          // the journals have invalid records
 	parts      [parts]part
-	incomplete bool   // not all journals could be read when parts were sent again
-	claim      string // the engine's day is that of this fleet, by this seal, which no other has; "": not asked
-	lastRecord record // what was put last
+	incomplete bool   // some journals could not be read when parts were sent again
+	claim      string // the sealed claim that proves that the engine's day is this fleet's; "": not checked
+	lastRecord record // the last record that was put
 }
 
-// part is what is known of the position in a part.
+// part is the state of one part's position.
 type part struct {
-	lastSent uint64   // the number of the last position that was sent
-	valid    []string // those by which the engine has all pairs; nil: none was acknowledged yet
-	lost     bool     // the engine had another one: all pairs are to be sent again
+	lastSent uint64   // number of the last position sent
+	valid    []string // positions with which the engine has all pairs; nil: nothing acknowledged yet
+	lost     bool     // the engine had another position: send all pairs again
 }
 
-// Step sends what is new. Call it each second. After an error, what was not acknowledged is
-// sent again.
+// Step sends new pairs. Call it once a second. After an error, everything that was not
+// acknowledged is sent again.
 func (s *Sender) Step() error {
 	now := s.cfg.Now().Round(0)
 	if now.Before(s.twins.quiet) {
@@ -144,7 +144,7 @@ func (s *Sender) Step() error {
 			delete(s.days, day)
 		}
 	}
-	// Of a day without a line, too, the host is to be heard of, and to close it.
+	// The host also reports and closes a day without lines.
 	for day, of := range s.days {
 		if of.lastRecord.Pairs == 0 && !slices.Contains(days, day) {
 			days = append(days, day)
@@ -164,10 +164,10 @@ func (s *Sender) Step() error {
 		err := s.day(d, m, day, keep, now, renew)
 		var own dayError
 		if isOwn := errors.As(err, &own); err != nil && !isOwn {
-			s.renewed = time.Time{} // the engine may be back without what it had
+			s.renewed = time.Time{} // the engine may come back empty
 			errs = append(errs, err)
-			break // the other days would come to the same
-		} else if isOwn && (day >= today || !s.reported[day]) { // of a day that is over it is said once
+			break // the other days would fail as well
+		} else if isOwn && (day >= today || !s.reported[day]) { // for a past day, report it once
 			s.reported[day] = true
 			errs = append(errs, err)
 		}
@@ -180,15 +180,15 @@ func (s *Sender) Step() error {
 	return dir.Join(errs...)
 }
 
-// member is by what the engine knows a DIR, and from which day on its pairs are sent: those
-// of days before were counted under keys that the fleet does not have.
+// member is a DIR's membership in the fleet: its id in the engine, and the first day whose
+// pairs it sends. Earlier days were counted under keys that the fleet does not have.
 type member struct {
 	id    string
 	since civil.Day
 }
 
-// join returns what DIR/fleet has of it, and makes it on the first day. A copy of DIR has the
-// same.
+// join returns the membership in DIR/fleet, creating it on the first day. A copy of DIR has
+// the same.
 func join(d *dir.Dir, today civil.Day) (member, error) {
 	m, err := readMember(d)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -219,11 +219,11 @@ func readMember(d *dir.Dir) (m member, err error) {
 	return member{id, since}, nil
 }
 
-// dayError is of a day that cannot be sent, for want of the key that the fleet has or since
-// its journals cannot be read. Others can.
+// dayError is the error of a day that cannot be sent because the fleet's key is missing or
+// its journals cannot be read. Other days can be sent.
 type dayError struct{ error }
 
-// day sends what is new of a day.
+// day sends new pairs of a day, and the host's record.
 func (s *Sender) day(d *dir.Dir, m member, day civil.Day, keep calendar.Period, now time.Time, renew bool) error {
 	of := s.days[day]
 	if of == nil {
@@ -254,7 +254,7 @@ func (s *Sender) day(d *dir.Dir, m member, day civil.Day, keep calendar.Period, 
 	if own := (dayError{}); unread != nil && !errors.As(unread, &own) {
 		return unread
 	}
-	if of.anyLost() && !renew { // other parts may be lost as well
+	if of.anyLost() && !renew { // other parts may be lost, too
 		if err := s.compare(of, m.id); err != nil {
 			return err
 		}
@@ -263,13 +263,13 @@ func (s *Sender) day(d *dir.Dir, m member, day civil.Day, keep calendar.Period, 
 		return err
 	}
 	if unread != nil || of.anyLost() {
-		return unread // it is told nothing of what it may not have
+		return unread // no record for data that the engine may lack
 	}
 	held, err := s.putRecord(d, of, m, day, now, renew)
 	if err != nil || held == of.claim {
 		return err
 	}
-	of.claim = "" // the engine was wiped since
+	of.claim = "" // the engine was wiped meanwhile
 	if renew {
 		return nil // the next step tries again
 	}
@@ -280,8 +280,8 @@ func (of *sending) anyLost() bool {
 	return slices.ContainsFunc(of.parts[:], func(p part) bool { return p.lost })
 }
 
-// fleetKey returns the key of a day that all hosts of the fleet have: that which the state
-// makes, or once this has moved on the one that lies there.
+// fleetKey returns the key of a day that all hosts of the fleet share: derived from the
+// fleet's state, or once that has advanced, the stored one.
 func fleetKey(d *dir.Dir, day civil.Day) ([32]byte, error) {
 	chain, err := ratchet.Read(d)
 	if state, none := chain.At(day); none == nil {
@@ -294,7 +294,7 @@ func fleetKey(d *dir.Dir, day civil.Day) ([32]byte, error) {
 	return key, nil
 }
 
-// compare looks whether the engine has the positions that it was given.
+// compare checks whether the engine has this host's positions.
 func (s *Sender) compare(of *sending, id string) error {
 	names := make([]string, parts)
 	for i := range names {
@@ -310,18 +310,19 @@ func (s *Sender) compare(of *sending, id string) error {
 	return nil
 }
 
-// checkPosition tells from the position that the engine has of a part whether it has all pairs.
+// checkPosition checks the engine's position of a part, and marks the part as lost if it is
+// not valid.
 func (s *Sender) checkPosition(p *part, position string) {
 	if p.valid == nil || slices.Contains(p.valid, position) {
 		return
 	}
-	p.lost, p.valid = true, []string{position} // on which what is sent again goes
+	p.lost, p.valid = true, []string{position} // pairs sent again continue from it
 	if run, _, _ := strings.Cut(position, ":"); position != "" && run != s.run {
 		s.twins.detected = true
 	}
 }
 
-// send sends what tail has, of the parts that are wanted.
+// send sends the pairs that tail has in the wanted parts.
 func (s *Sender) send(d *dir.Dir, of *sending, id string, tail *counts.Tail, wanted func(part int) bool) error {
 	for {
 		var batch [parts]map[[20]byte][]uint64
@@ -356,7 +357,7 @@ func (s *Sender) send(d *dir.Dir, of *sending, id string, tail *counts.Tail, wan
 			}
 		}
 		tail.Commit()
-		if err != nil { // what could be read is sent
+		if err != nil { // everything readable has been sent
 			return dayError{err}
 		}
 		if !more {
@@ -378,11 +379,12 @@ func (s *Sender) add(of *sending, id string, i int, pairs map[[20]byte][]uint64,
 	}
 	before, err := s.engine.Add(b)
 	if err != nil {
-		// It may have been done. Before anything was acknowledged, all will be sent anyway.
+		// The engine may have executed it. If nothing was acknowledged before, everything is
+		// sent again anyway.
 		if p.valid != nil {
 			p.valid = append(p.valid, b.Position)
 		}
-		if len(p.valid) > maxValid { // at worst, it is sent again
+		if len(p.valid) > maxValid { // at worst, the part is sent again
 			p.valid = slices.Delete(p.valid, 1, 2)
 		}
 		return err
@@ -392,7 +394,7 @@ func (s *Sender) add(of *sending, id string, i int, pairs map[[20]byte][]uint64,
 	return nil
 }
 
-// decimals returns fingerprints as the engine keeps them best.
+// decimals returns fingerprints in the form that the engine stores most compactly.
 func decimals(fps []uint64) []string {
 	text := make([]byte, 0, 20*len(fps))
 	ends := make([]int, len(fps))
@@ -408,8 +410,8 @@ func decimals(fps []uint64) []string {
 	return members
 }
 
-// sendAgain sends all of the parts that the engine has lost: where a journal cannot be read,
-// what can be, and all once more each minute, until it can.
+// sendAgain sends all pairs of lost parts. If a journal cannot be read, it sends the others,
+// and everything again once a minute until it can.
 func (s *Sender) sendAgain(d *dir.Dir, of *sending, id string, day civil.Day, renew bool) error {
 	if !of.anyLost() || of.incomplete && !renew {
 		return nil
@@ -422,7 +424,7 @@ func (s *Sender) sendAgain(d *dir.Dir, of *sending, id string, day civil.Day, re
 		s.resends++
 	}
 	s.cfg.Log("fleet-resend", fmt.Sprintf("%s: the engine has lost pairs of %s; they are sent again", s.cfg.Path, day))
-	// Before: what is lost while they are sent is found by the next transaction.
+	// Reset before sending: losses from now on are detected by the next transaction.
 	for i := range of.parts {
 		of.parts[i].lost = false
 	}
@@ -436,21 +438,21 @@ func (s *Sender) sendAgain(d *dir.Dir, of *sending, id string, day civil.Day, re
 	return err
 }
 
-// twins tells when another process writes as the same host: a copy of its DIR.
+// twins detects another process that sends as the same host, from a copy of its DIR.
 type twins struct {
 	detected bool // since the last step
 	times    int  // in a row
 	last     time.Time
-	quiet    time.Time // nothing is sent until then
+	quiet    time.Time // send nothing until then
 }
 
-// step returns what is to be said where it is to be waited.
+// step is called after a detection, and returns a message if the Sender has to pause.
 func (t *twins) step(now time.Time) (line string) {
 	if now.Sub(t.last).Abs() > time.Hour {
 		t.times = 0
 	}
 	t.detected, t.last = false, now
-	// Once it may have been an engine that went back to what an earlier process sent.
+	// The first time, the engine may have gone back to what an earlier process sent.
 	if t.times++; t.times == 1 {
 		return ""
 	}
@@ -459,8 +461,8 @@ func (t *twins) step(now time.Time) (line string) {
 	return fmt.Sprintf("another hushpipe fleet ship sends as this host, pairs wait for %v; hint: is it a copy of another machine? there, remove %s/%s", wait, dir.Fleet, dir.HostName)
 }
 
-// putRecord puts the record of the host, where it changed, and each minute, and returns by whose
-// claim the engine has the day.
+// putRecord puts the host's record if it has changed, and once a minute, and returns the
+// engine's claim of the day.
 func (s *Sender) putRecord(d *dir.Dir, of *sending, m member, day civil.Day, now time.Time, renew bool) (held string, err error) {
 	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Since: m.since.String(), Keep: int(s.keep), Pairs: of.tail.Pairs(), Overflow: of.overflow.Recorded(), Resends: s.resends, Confined: s.cfg.Confined, Claim: claimID(of.claim),
 		Closed: civil.DayOf(now.Add(-lateLines)) > day && !of.tail.Flawed() && !of.foreign}
@@ -486,7 +488,7 @@ func (s *Sender) putRecord(d *dir.Dir, of *sending, m member, day civil.Day, now
 	return held, nil
 }
 
-// oldestKey returns the day of the oldest key that lies there, "" for none.
+// oldestKey returns the day of the oldest key in DIR, "" if there is none.
 func oldestKey(d *dir.Dir) (string, error) {
 	names, err := d.Names(dir.Keys) // sorted, and so by day
 	for _, name := range names {

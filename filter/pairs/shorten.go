@@ -5,17 +5,17 @@ import (
 	"hushpipe/format/civil"
 )
 
-// longestKeep is how many days before the period the engine is looked at for what outlives the period.
+// longestKeep is how many days before the period are checked for data that outlives it.
 const longestKeep = 400
 
-// shorten has all that the engine has expire when the period says, which may have been longer
-// when it was sent, and by a host that is down or gone. No key of the days is needed.
+// shorten makes everything in the engine expire according to keep, even if it was sent with
+// a longer period, or by a host that is down or gone. It needs no keys.
 func (s *Sender) shorten(keep calendar.Period, today civil.Day) error {
 	first := keep.First(today) - longestKeep
 	var days []*code
 	var rosters []string
 	for day := first; day <= today+1; day++ {
-		of := newCode(s.cfg.Fleet, day, [32]byte{}) // the key is in no name
+		of := newCode(s.cfg.Fleet, day, [32]byte{}) // names do not depend on the key
 		days, rosters = append(days, of), append(rosters, of.roster())
 	}
 	claims, err := s.engine.Field(rosters, "")
@@ -34,14 +34,14 @@ func (s *Sender) shorten(keep calendar.Period, today civil.Day) error {
 			}
 			var names []string
 			for _, token := range tokens {
-				if len(token) == tokenSize && partOf(token) == part { // anybody may have written it
+				if len(token) == tokenSize && partOf(token) == part { // anybody can write to the engine
 					names = append(names, of.set(token))
 				}
 			}
 			if err := s.engine.Expire(append(names, of.positions(part)), at); err != nil {
 				return err
 			}
-			// What names the others goes last.
+			// The sets that name the others expire last.
 			if err := s.engine.Expire([]string{of.index(part)}, at); err != nil {
 				return err
 			}

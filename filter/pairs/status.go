@@ -15,17 +15,17 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// Status is what the engine of a fleet knows of its hosts, and what is wrong with that.
+// Status is the state of a fleet's hosts in the engine, with all problems.
 type Status struct {
 	Fleet    string       `json:"fleet"`
 	Time     time.Time    `json:"time"`
 	Persists []string     `json:"persists"` // servers that write to a disk, and how
-	Hosts    []HostStatus `json:"hosts"`    // sorted by name; nil: no key opens their records
+	Hosts    []HostStatus `json:"hosts"`    // sorted by name; nil: no key to decrypt their records
 	Days     []DayStatus  `json:"days"`
 	Behind   []Behind     `json:"behind"`
 }
 
-// HostStatus is one host, as it told of itself last.
+// HostStatus is the last report of a host.
 type HostStatus struct {
 	Name     string    `json:"name"`
 	Seen     time.Time `json:"seen,omitzero"`        // zero: never
@@ -36,10 +36,10 @@ type HostStatus struct {
 	Confined string    `json:"confined,omitempty"`
 }
 
-// DayStatus is one day.
+// DayStatus is the state of one day.
 type DayStatus struct {
 	Day     string   `json:"day"`
-	Records int      `json:"records"` // of hosts, whether they can be opened or not
+	Records int      `json:"records"` // number of hosts' records, including undecryptable ones
 	Closed  []string `json:"closed"`  // names of hosts
 	Open    []string `json:"open"`
 	Missing []string `json:"missing"`
@@ -47,18 +47,18 @@ type DayStatus struct {
 	Pairs   uint64   `json:"pairs"`
 }
 
-// Behind is what is wrong with a host or the engine, and what to do.
+// Behind is a problem of a host or the engine, and what to do.
 type Behind struct {
 	Of   string `json:"of"`
 	What string `json:"what"`
 	Do   string `json:"do,omitempty"`
 }
 
-// late is for how long a host may tell nothing of itself: it does once a minute.
+// late is how long a host may not report, which it does once a minute.
 const late = 3 * renewal
 
-// ReadStatus asks the engine what it has of the hosts, and changes nothing. The keys in a DIR
-// of the fleet open their records: without a Path, they are counted alone.
+// ReadStatus reads the hosts' state from the engine, and changes nothing. The keys in a DIR
+// of the fleet decrypt their records: without a Path, it only counts records.
 func ReadStatus(cfg CollectorConfig) (Status, error) {
 	now := cfg.Now().Round(0)
 	v := &survey{now: now, today: civil.DayOf(now), heardOn: map[string][]civil.Day{}, unclosed: map[string][]civil.Day{},
@@ -86,20 +86,20 @@ func ReadStatus(cfg CollectorConfig) (Status, error) {
 	return v.Status, v.readRecords()
 }
 
-// theEngine is of what it is said that is of no host.
+// theEngine is the subject of problems that do not belong to a host.
 const theEngine = "the engine"
 
-// survey is a Status in the making.
+// survey builds a Status.
 type survey struct {
 	*Collector
 	Status
 	now      time.Time
 	today    civil.Day
-	heardOn  map[string][]civil.Day // of each host, ascending
-	unclosed map[string][]civil.Day // that are over in all zones
+	heardOn  map[string][]civil.Day // days with a record of each host, ascending
+	unclosed map[string][]civil.Day // past days that a host has not closed
 }
 
-// behind notes what is wrong, once where it is of several days.
+// behind adds a problem, once if several days have it.
 func (v *survey) behind(of, what, do string) {
 	if b := (Behind{of, what, do}); !slices.Contains(v.Behind, b) {
 		v.Behind = append(v.Behind, b)
@@ -121,7 +121,7 @@ func (v *survey) countSealed() error {
 	return nil
 }
 
-// readRecords reads records by the keys in DIR.
+// readRecords decrypts the records with the keys in DIR.
 func (v *survey) readRecords() error {
 	d, err := dir.Open(v.cfg.Path, dir.Options{Keys: v.cfg.Keys})
 	if err != nil {
@@ -183,7 +183,7 @@ func (v *survey) day(day civil.Day, hosts []hostRecord) error {
 	return err
 }
 
-// missing returns the hosts that are to be heard of on a day, and were not.
+// missing returns the expected hosts without a record of a day.
 func (v *survey) missing(day civil.Day) (names []string) {
 	names = []string{}
 	expected := v.cfg.Hosts
@@ -201,7 +201,7 @@ func (v *survey) missing(day civil.Day) (names []string) {
 	return names
 }
 
-// listProblems lists the hosts, and tells which are behind.
+// listProblems lists the hosts and their problems.
 func (v *survey) listProblems() {
 	v.Hosts = v.hostStatus(v.now)
 	shortest := calendar.MaxPeriod
@@ -210,7 +210,7 @@ func (v *survey) listProblems() {
 			shortest = min(shortest, h.Keep)
 		}
 	}
-	expected := v.missing(v.today + 1) // of which nobody has heard yet
+	expected := v.missing(v.today + 1) // all hosts still expected
 	for _, h := range v.Hosts {
 		switch {
 		case h.Lag == nil:
@@ -221,10 +221,10 @@ func (v *survey) listProblems() {
 		for _, day := range v.unclosed[h.Name] {
 			v.behind(h.Name, day.String()+" is not closed", "see what hushpipe fleet ship says there")
 		}
-		if h.Keep > shortest { // and with its keys what the others have deleted can be read
+		if h.Keep > shortest { // its keys decrypt what the others have deleted
 			v.behind(h.Name, fmt.Sprintf("keeps keys for %s, and another host for %d", prose.Plural(h.Keep, "day"), shortest), "give all hosts the same --keep")
 		}
-		// In the last zone the day before may go on.
+		// In the last time zone it may still be the day before.
 		if oldest, ok := civil.ParseDay(h.Oldest); ok && oldest < calendar.Period(h.Keep).First(v.today)-1 {
 			v.behind(h.Name, "still has the key of "+h.Oldest+", past its retention", "run hushpipe purge there")
 		}

@@ -7,20 +7,20 @@ import (
 	"hushpipe/filter/engine"
 )
 
-// Trial is an engine on which all is tried that hosts and collectors do.
+// Trial is an engine with all operations of hosts and collectors.
 type Trial interface {
 	Engine
 	Counter
 }
 
-// trialExpiry is when what a trial has left in the engine expires: beyond the difference of
-// clocks that hosts put up with.
+// trialExpiry is when a trial's data expires: longer than the tolerated difference of
+// clocks.
 const trialExpiry = 2 * time.Hour
 
 var errTrial = errors.New("the engine does not return what it was given; hint: is there a proxy in front of it?")
 
-// Try does once what hosts and collectors do, under names of the fleet that no day has and
-// in as many hash slots as a day. It returns which servers write to a disk.
+// Try performs each operation of hosts and collectors once, under names that no day uses and
+// in as many hash slots as a day. It returns the servers that write to a disk.
 func Try(e Trial, fleet string, now time.Time) (persists []string, err error) {
 	if persists, err = e.Check(now); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func Try(e Trial, fleet string, now time.Time) (persists []string, err error) {
 	return persists, nil
 }
 
-// orErrTrial is an error, also where an answer was none.
+// orErrTrial returns err, or errTrial for a wrong answer without an error.
 func orErrTrial(err error) error {
 	if err != nil {
 		return err

@@ -11,26 +11,27 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// Verifier compares what the engine has with what the journals of the hosts count.
+// Verifier compares the engine's counts with those in the hosts' journals.
 type Verifier struct {
 	*Collector
 	d *dir.Dir
 }
 
-// Difference is what a Verifier finds of a day.
+// Difference is the result for one day.
 type Difference struct {
-	Has         bool   // a host has sent something of it
-	Fewer, More int    // rooms of which the engine has fewer addresses than the journals, or more
-	Later       []Late // hosts that send nothing of that day, which their journals may have
+	Has         bool   // some host has sent pairs
+	Fewer, More int    // rooms with fewer addresses in the engine than in the journals, or more
+	Later       []Late // hosts that joined after that day, so their journals may have more
 }
 
 // Late is a host that joined later than others.
 type Late struct {
 	Host  string
-	Since civil.Day // it sends its pairs from there on
+	Since civil.Day // the first day whose pairs it sends
 }
 
-// NewVerifier connects, and asks which hosts there are. cfg.Keys has the keys of the days.
+// NewVerifier connects to the engine and reads the hosts' records. cfg.Keys has the keys of
+// the days.
 func NewVerifier(cfg CollectorConfig) (*Verifier, error) {
 	v := &Verifier{Collector: NewCollector(cfg)}
 	var err error
@@ -48,7 +49,7 @@ func NewVerifier(cfg CollectorConfig) (*Verifier, error) {
 	return v, nil
 }
 
-// loadHosts hears of all hosts.
+// loadHosts reads the records of all hosts.
 func (v *Verifier) loadHosts() error {
 	keep, err := keptFor(v.d)
 	if err != nil {
@@ -58,7 +59,7 @@ func (v *Verifier) loadHosts() error {
 	days, err := v.days(v.d, keep.First(today), today+1)
 	for _, day := range days {
 		hosts, err := v.hosts(v.codes[day], day)
-		if err != nil && !errors.Is(err, errSeal) { // of which Compare tells
+		if err != nil && !errors.Is(err, errSeal) { // Compare reports it
 			return err
 		}
 		v.updateNewest(hosts)
@@ -69,8 +70,8 @@ func (v *Verifier) loadHosts() error {
 // Close closes the directory.
 func (v *Verifier) Close() { v.d.Close() }
 
-// Compare compares a day. It needs no key for a day that no host has sent anything of: the
-// fleet may not have had any yet.
+// Compare compares a day. It needs no key for a day without data in the engine: the fleet
+// may not have had one yet.
 func (v *Verifier) Compare(day civil.Day, journals []roomfile.Entry) (diff Difference, err error) {
 	key, err := fleetKey(v.d, day)
 	if err != nil {

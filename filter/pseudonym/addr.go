@@ -7,22 +7,22 @@ import (
 )
 
 const (
-	maxText  = 39 // ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff, the longest that AppendTo writes
-	maxInput = 45 // ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255, the longest that ParseAddr reads
+	maxText  = 39 // ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff, the longest output of AppendTo
+	maxInput = 45 // ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255, the longest input of ParseAddr
 )
 
 // Addr is an IP address without a zone. An IPv4 address a.b.c.d is
 // ::ffff:a.b.c.d, and the two are one address.
 type Addr [16]byte
 
-// ParseAddr reads what netip.ParseAddr reads without a zone, and nothing else.
-// What is longer than an address can be, 45 bytes, is refused unread.
+// ParseAddr accepts exactly what netip.ParseAddr accepts, except zones. It rejects input
+// longer than 45 bytes, the longest possible address, without reading it.
 func ParseAddr(b []byte) (a Addr, ok bool) {
 	if len(b) < 2 || len(b) > maxInput {
 		return a, false
 	}
 	var hi, lo uint64
-	// A dot this early, and not after a leading "::", is nowhere in IPv6.
+	// A dot this early, and not after a leading "::", does not occur in IPv6.
 	if len(b) >= 7 && b[0] != ':' && (b[1] == '.' || b[2] == '.' || b[3] == '.') {
 		var v uint32
 		v, ok = parse4(b)
@@ -36,7 +36,7 @@ func ParseAddr(b []byte) (a Addr, ok bool) {
 	return a, ok
 }
 
-// mapped begins the lower half of every IPv4 address.
+// mapped is the upper part of the lower half of every IPv4 address.
 const mapped = 0xffff << 32
 
 func (a *Addr) put(hi, lo uint64) {
@@ -44,8 +44,8 @@ func (a *Addr) put(hi, lo uint64) {
 	binary.BigEndian.PutUint64(a[8:], lo)
 }
 
-// parse4 reads a dotted quad. A leading zero is refused, since it means octal
-// to some readers (RFC 6943, section 3.1.1).
+// parse4 parses a dotted quad. It rejects leading zeros, which some programs read as octal
+// (RFC 6943, section 3.1.1).
 func parse4(b []byte) (v uint32, ok bool) {
 	i := 0
 	for octet := range 4 {
@@ -83,10 +83,10 @@ func parse4(b []byte) (v uint32, ok bool) {
 	return v, i == len(b)
 }
 
-// notHex marks in hexDigit what is no digit: all bits, so that it stays in an or.
+// notHex is the value of non-digits in hexDigit: all bits set, so that it shows in an OR.
 const notHex = 0xff
 
-// hexDigit is the value of each hexadecimal digit.
+// hexDigit maps each hexadecimal digit to its value.
 var hexDigit = func() (t [256]uint8) {
 	for i := range t {
 		switch c := byte(i); {
@@ -103,12 +103,12 @@ var hexDigit = func() (t [256]uint8) {
 	return t
 }()
 
-// parse6 reads the text forms of RFC 4291, section 2.2. As in netip, a "::"
-// must replace at least one group. Numbers are faster here than an Addr,
-// which the compiler keeps in memory.
+// parse6 parses the text forms of RFC 4291, section 2.2. As in netip, a "::" must replace at
+// least one group. It uses integers since they are faster than an Addr, which the compiler
+// keeps in memory.
 func parse6(b []byte) (hi, lo uint64, ok bool) {
 	var frontHi, frontLo uint64 // the groups before the "::"
-	front := -1                 // how many they are, -1 while there is no "::"
+	front := -1                 // their number, -1 while there is no "::"
 	i := 0
 	if b[0] == ':' && b[1] == ':' {
 		if len(b) == 2 {
@@ -116,7 +116,7 @@ func parse6(b []byte) (hi, lo uint64, ok bool) {
 		}
 		front, i = 0, 2
 	}
-	n := 0 // groups read, those in front included
+	n := 0 // groups read, including those in front
 	for n < 8 {
 		start := i
 		if i == len(b) {
@@ -199,11 +199,10 @@ func (a Addr) Is4() bool {
 	return binary.BigEndian.Uint64(a[:8]) == 0 && binary.BigEndian.Uint32(a[8:12]) == 0xffff
 }
 
-// IsClient reports whether a client can have the address: any IPv4 address,
-// and of IPv6 global unicast (2000::/3), unique local (fc00::/7), link-local
-// (fe80::/10), the loopback address, and those that carry an IPv4 address behind a
-// translator (64:ff9b::/96 and 64:ff9b:1::/48, RFC 6052 and 8215). Of all IPv6
-// addresses that is about one in seven.
+// IsClient reports whether a client can have the address: any IPv4 address; in IPv6, global
+// unicast (2000::/3), unique local (fc00::/7), link-local (fe80::/10), the loopback address,
+// and those that contain an IPv4 address for a translator (64:ff9b::/96 and 64:ff9b:1::/48,
+// RFC 6052 and 8215). That is about one in seven of all IPv6 addresses.
 func (a Addr) IsClient() bool {
 	hi, lo := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
 	switch {
@@ -215,9 +214,8 @@ func (a Addr) IsClient() bool {
 	return hi == 0x0064_ff9b<<32 && lo>>32 == 0 || hi>>16 == 0x0064_ff9b_0001
 }
 
-// IsAllocated reports whether a lies in a block from which providers get addresses for
-// their customers: IPv4 but for networks without any, and the /12 of each regional
-// registry.
+// IsAllocated reports whether a is in a block from which providers assign addresses to
+// customers: IPv4 except for networks without any, and the /12 of each regional registry.
 func (a Addr) IsAllocated() bool {
 	if a.Is4() {
 		return a[12] != 0 && a[12] != 10 && a[12] != 127 && a[12] < 224
@@ -229,8 +227,8 @@ func (a Addr) IsAllocated() bool {
 	return false
 }
 
-// IsReserved reports whether nobody on the internet has the address: of 0.0.0.0/8,
-// 10.0.0.0/8, 240.0.0.0/4 or fd00::/8.
+// IsReserved reports whether a is never used on the internet: in 0.0.0.0/8, 10.0.0.0/8,
+// 240.0.0.0/4 or fd00::/8.
 func (a Addr) IsReserved() bool {
 	if a.Is4() {
 		return a[12] == 0 || a[12] == 10 || a[12] >= 240
@@ -238,9 +236,9 @@ func (a Addr) IsReserved() bool {
 	return a[0] == 0xfd
 }
 
-// Prefix6 returns a with all but the first n bits (0…128) zeroed where a is an
-// IPv6 address. IPv4 addresses stay as they are, and so do the pseudonyms of
-// host names: their prefix is that of every other name.
+// Prefix6 returns an IPv6 address with all but the first n bits (0…128) zeroed. It returns
+// IPv4 addresses unchanged, and also the pseudonyms of host names, which all have the same
+// prefix.
 func (a Addr) Prefix6(n int) Addr {
 	if a.Is4() || a.IsName() {
 		return a
@@ -248,8 +246,8 @@ func (a Addr) Prefix6(n int) Addr {
 	return a.prefix(n)
 }
 
-// prefix returns a with all but the first n of its 128 bits zeroed. The result
-// is IPv4 only where a is, as ::ffff: ends with its ones.
+// prefix returns a with all but the first n of its 128 bits zeroed. The result is IPv4 only
+// if a is, since ::ffff: ends with ones.
 func (a Addr) prefix(n int) Addr {
 	hi, lo := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(a[8:])
 	if n <= 64 {
@@ -342,10 +340,11 @@ func (a *Addr) put6(buf *[maxText]byte) int {
 	return i
 }
 
-// IsGlued reports whether text begins with the text of a pseudonym of eight groups that
-// is its own, whatever letters go on behind it, as in the name that a provider makes of
-// an address: ec2-PSEUDONYM.compute.example. Under pfx one more digit behind it makes it
-// another's; before it, that is one among 2^112.
+// IsGlued reports whether text begins with the text of a pseudonym, plain, that is complete:
+// it has eight groups, and any letters that follow do not belong to it, as in the name that
+// a provider makes from an address: ec2-PSEUDONYM.compute.example. Under pfx, one more digit
+// after it makes it the pseudonym of another address; for one before it, the chance is one
+// in 2^112.
 func IsGlued(text, plain []byte) bool {
 	if bytes.Count(plain, []byte(":")) != 7 || bytes.Contains(plain, []byte("::")) {
 		return false

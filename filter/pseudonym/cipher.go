@@ -14,29 +14,28 @@ import (
 	"io"
 )
 
-// Cipher makes the pseudonyms of one day. Within the day one address has one
-// pseudonym, in every process with the day's key. It serves one goroutine.
+// Cipher computes the pseudonyms of one day. Within the day, each address has one pseudonym,
+// in every process with the day's key. One goroutine uses it.
 //
-// The pseudonym of a host name lies in 100::/64, the discard prefix of RFC
-// 6666, from which no client can call. A pseudonym of an address lies there by
-// chance: with ipcrypt one among 2^64, with pfx those of one /64 among 2^64.
-// Such a one passes for a host name, and Reveal refuses it.
+// The pseudonym of a host name is in 100::/64, the discard prefix of RFC 6666, from which no
+// client can connect. The pseudonym of an address is there only by chance: with ipcrypt one
+// in 2^64, with pfx those of one /64 in 2^64. It is taken for that of a host name, and
+// Reveal refuses it.
 type Cipher struct {
 	mode Mode
-	perm permutation // nil for a mode that is not reversible
+	perm permutation // nil if the mode is not reversible
 
 	count   cipher.Block
 	in, out [16]byte
 
 	name  hash.Hash // HMAC-SHA-256
-	field hash.Hash // the same, of fields
-	group hash.Hash // the same, of groups and people
+	field hash.Hash // the same, for fields
+	group hash.Hash // the same, for groups and people
 	chunk [sha256.BlockSize]byte
 	sum   [sha256.Size]byte
 }
 
-// New returns the Cipher of the day that has the key. It keeps no reference to
-// the key.
+// New returns the Cipher of the day with this key. It keeps no reference to the key.
 func New(key *Key, mode Mode) *Cipher {
 	c := &Cipher{
 		mode:  mode,
@@ -54,12 +53,11 @@ func New(key *Key, mode Mode) *Cipher {
 	return c
 }
 
-// Format writes the mode alone, for every verb: the rest is secret.
+// Format prints only the mode, for every verb, since the rest is secret.
 func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mode.String()+")") }
 
-// AppendAddr appends what the mode makes of the address: an address as text (at
-// most 39 bytes), for mask the first of its network, for drop "-". It works it
-// out each time.
+// AppendAddr appends the replacement of an address: an address as text (at most 39 bytes),
+// for mask the first address of its network, for drop "-". It has no cache.
 func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 	switch c.mode.kind {
 	case mask:
@@ -77,12 +75,12 @@ func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 	return p.AppendTo(dst)
 }
 
-// passesForClear reports whether an address that nobody has would get a pseudonym p that
-// NewProof takes for an address in clear.
+// passesForClear reports whether the pseudonym p of an address a that nobody has would be
+// taken by NewProof for an address in clear.
 func passesForClear(a, p Addr) bool { return !p.Is4() && p.isAllocated() && !a.isPlausible() }
 
-// Earlier returns the pseudonym that an earlier version made of an address, where
-// AppendAddr makes another one of it. Reveal turns it back.
+// Earlier returns the pseudonym that an earlier version produced for an address, if
+// AppendAddr produces another one. Reveal inverts it.
 func (c *Cipher) Earlier(a Addr) (p Addr, differs bool) {
 	if c.perm == nil {
 		return p, false
@@ -91,7 +89,7 @@ func (c *Cipher) Earlier(a Addr) (p Addr, differs bool) {
 	return p, passesForClear(a, p)
 }
 
-// Cost returns how long the pseudonym of an address takes at most, in blocks of AES.
+// Cost returns how long a pseudonym of an address takes at most, in AES blocks.
 func (c *Cipher) Cost(a Addr) int {
 	switch {
 	case c.mode.kind != pfx:
@@ -102,12 +100,11 @@ func (c *Cipher) Cost(a Addr) int {
 	return 2 * 128
 }
 
-// NameCost is Cost for a name of n bytes, the HMAC of which takes longer than a few
-// blocks of AES.
+// NameCost is Cost for a name of n bytes, whose HMAC takes longer than a few AES blocks.
 func NameCost(n int) int { return 32 + n/16 }
 
-// AppendName appends what the mode makes of a client that is not an address: "-"
-// for drop, the name itself for keep, otherwise the text of its pseudonym.
+// AppendName appends the replacement of a client that is not an address: "-" for drop, the
+// name itself for keep, otherwise the text of its pseudonym.
 func (c *Cipher) AppendName(dst, name []byte) []byte {
 	switch c.mode.kind {
 	case drop:
@@ -120,7 +117,7 @@ func (c *Cipher) AppendName(dst, name []byte) []byte {
 	return c.nameAddr(name).AppendTo(dst)
 }
 
-// AppendNameAddr is AppendName that returns the pseudonym, too.
+// AppendNameAddr is AppendName that also returns the pseudonym.
 func (c *Cipher) AppendNameAddr(dst, name []byte) ([]byte, Addr) {
 	a := c.nameAddr(name)
 	if c.mode.kind >= drop {
@@ -129,9 +126,8 @@ func (c *Cipher) AppendNameAddr(dst, name []byte) ([]byte, Addr) {
 	return a.AppendTo(dst), a
 }
 
-// nameAddr returns the pseudonym of a host name, or of any other bytes, in
-// every mode: 100:: and 64 bits of a keyed hash. Upper and lower case of ASCII
-// letters are the same name (RFC 4343).
+// nameAddr returns the pseudonym of a host name, or of any other bytes, in every mode: 100::
+// and 64 bits of a keyed hash. The case of ASCII letters does not matter (RFC 4343).
 func (c *Cipher) nameAddr(name []byte) Addr {
 	c.name.Reset()
 	for len(name) > 0 {
@@ -149,11 +145,11 @@ func (c *Cipher) nameAddr(name []byte) Addr {
 	return a
 }
 
-// IsName reports whether a lies in 100::/64, as the pseudonyms of names do.
+// IsName reports whether a is in 100::/64, like the pseudonyms of names.
 func (a Addr) IsName() bool { return binary.BigEndian.Uint64(a[:8]) == 0x0100<<48 }
 
-// AppendHash appends the keyed hash of a field's value: h and 16 hexadecimal digits. All
-// day, it is the same for the same field and value.
+// AppendHash appends the keyed hash of a field's value: h and 16 hexadecimal digits. During
+// a day it is the same for the same field and value.
 func (c *Cipher) AppendHash(dst []byte, field string, value []byte) []byte {
 	if c.mode.kind == proving {
 		return c.perm.(*proof).appendHash(dst, value)
@@ -166,14 +162,14 @@ func (c *Cipher) AppendHash(dst []byte, field string, value []byte) []byte {
 	return hex.AppendEncode(append(dst, 'h'), c.field.Sum(c.sum[:0])[:8])
 }
 
-// Fingerprint returns what tells clients of rooms apart: a pseudorandom
-// function of the room's hash and the true address, or the pseudonym of a
-// client that has none. The mode does not matter.
+// Fingerprint returns the number that tells a room's clients apart: a pseudorandom function
+// of the room's hash and the true address, or the pseudonym of a client without one. It does
+// not depend on the mode.
 //
-// It is the CBC-MAC of two AES-128 blocks, always two, as CBC-MAC needs. The
-// last 4 bytes of the room's hash are left out: a chance collision of 128 bits
-// is far rarer than one of the 64 that come out, and making one on purpose
-// costs 2^64 hashes, more than a collision of the whole SHA-1 does.
+// It is the CBC-MAC of two AES-128 blocks; CBC-MAC needs a fixed length. The last 4 bytes of
+// the room's hash are omitted: a chance collision in 128 bits is far rarer than one in the
+// 64 bits of the result, and forging one costs 2^64 hashes, more than a collision of the
+// whole SHA-1 does.
 func (c *Cipher) Fingerprint(room *[20]byte, a Addr) uint64 {
 	copy(c.in[:], room[:16])
 	c.count.Encrypt(c.out[:], c.in[:])
@@ -184,10 +180,10 @@ func (c *Cipher) Fingerprint(room *[20]byte, a Addr) uint64 {
 	return binary.BigEndian.Uint64(c.out[:])
 }
 
-// Reveal returns the address behind a pseudonym. It is false for a pseudonym
-// in 100::/64, as a hash has no inverse, and in a mode that is not reversible.
-// Nothing tells whether a was made under this key: any other address, or one
-// of another day, gives somebody else's address.
+// Reveal returns the address behind a pseudonym. It returns false for a pseudonym in
+// 100::/64, since a hash has no inverse, and in a mode that is not reversible. It cannot
+// detect whether a was made under this key: any other address, or one of another day, yields
+// somebody else's address.
 func (c *Cipher) Reveal(a Addr) (Addr, bool) {
 	if c.perm == nil || a.IsName() {
 		return Addr{}, false
@@ -195,10 +191,10 @@ func (c *Cipher) Reveal(a Addr) (Addr, bool) {
 	return c.perm.decrypt(a), true
 }
 
-// Keeps reports whether everything stays as it is.
+// Keeps reports whether the mode leaves addresses unchanged.
 func (c *Cipher) Keeps() bool { return c.mode.kind == keep }
 
-// IsMasked reports whether an address is a network as mask leaves it.
+// IsMasked reports whether an address is a network as mask produces it.
 func (c *Cipher) IsMasked(a Addr) bool {
 	if c.mode.kind != mask {
 		return false
@@ -206,6 +202,6 @@ func (c *Cipher) IsMasked(a Addr) bool {
 	return string(c.AppendAddr(nil, a)) == string(a.AppendTo(nil))
 }
 
-// Keeps4 reports whether the pseudonym of an IPv4 address is one. Under ipcrypt
-// that has a chance of one among 2^96.
+// Keeps4 reports whether the pseudonyms of IPv4 addresses are IPv4 addresses. Under ipcrypt,
+// that has a chance of one in 2^96.
 func (c *Cipher) Keeps4() bool { return c.mode.kind != ipcrypt }

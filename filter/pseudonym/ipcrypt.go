@@ -22,8 +22,8 @@ func newAES(key []byte) cipher.Block {
 	return b
 }
 
-// deterministic is ipcrypt-deterministic: AES-128 of the 16 bytes. An address,
-// IPv4 or IPv6, may become either; nearly all become IPv6.
+// deterministic is ipcrypt-deterministic: AES-128 of the 16 bytes. IPv4 and IPv6 addresses
+// may become either; nearly all become IPv6.
 type deterministic struct {
 	block   cipher.Block
 	in, out [16]byte // not on the stack: the calls through block would move them to the heap
@@ -45,35 +45,35 @@ func (d *deterministic) decrypt(a Addr) Addr {
 	return d.out
 }
 
-// prefixPreserving is ipcrypt-pfx (draft, section 6.2): addresses with the
-// first n bits in common become addresses with the first n bits in common, and
-// IPv4 stays IPv4. It takes 64 calls of AES for IPv4, 256 for IPv6.
+// prefixPreserving is ipcrypt-pfx (draft, section 6.2): addresses that share their first n
+// bits become addresses that share their first n bits, and IPv4 stays IPv4. It takes 64 AES
+// calls for IPv4, 256 for IPv6.
 type prefixPreserving struct {
 	block1, block2 cipher.Block
 	in, out1, out2 [16]byte
 }
 
 func newPrefixPreserving(key []byte) *prefixPreserving {
-	// Equal halves would cancel each other and encrypt nothing. A derived key
-	// has them once in 2^128 days.
+	// Equal halves would cancel each other out and encrypt nothing. A derived key has them
+	// once in 2^128 days.
 	if bytes.Equal(key[:16], key[16:]) {
 		panic("pseudonym: ipcrypt-pfx key has equal halves")
 	}
 	return &prefixPreserving{block1: newAES(key[:16]), block2: newAES(key[16:])}
 }
 
-// An IPv6 address whose first 96 bits become ::ffff: reads as IPv4, and then
-// decrypts to a wrong address. There is one such /96 among 2^96, another every
-// day; the draft has the same.
+// An IPv6 address whose first 96 bits become ::ffff: reads as IPv4, and then decrypts to a
+// wrong address. There is one such /96 in 2^96, a different one every day; the draft has the
+// same flaw.
 func (p *prefixPreserving) encrypt(a Addr) Addr { return p.crypt(a, 0) }
 
 func (p *prefixPreserving) decrypt(a Addr) Addr { return p.crypt(a, 1) }
 
-// crypt adds to each bit one that depends on the plain bits before it. When
-// decrypting (1), the plain bit is the one that comes out.
+// crypt XORs each bit with one that depends on the plain bits before it. When decrypting
+// (1), the plain bit is the output.
 func (p *prefixPreserving) crypt(a Addr, decrypting uint64) Addr {
 	first := 0
-	// The plain bits so far after a one that marks where they begin.
+	// The plain bits so far, after a one that marks their beginning.
 	hi, lo := uint64(0), uint64(1)
 	if a.Is4() {
 		first = 96

@@ -29,11 +29,11 @@ const (
 // the methods of an unexported field, a struct holds a *Key, not a Key.
 type Key [32]byte
 
-// ID returns what names the key in public. It tells nothing about the bytes.
+// ID returns the public identifier of the key, which reveals nothing about its bytes.
 func (k *Key) ID() [8]byte { return [8]byte(k.expand(labelKeyID, 8)) }
 
-// TrafficAEAD returns AES-256-GCM under the sub-key of the records of traffic figures,
-// which tell who saw what: they can be read as long as the day's key lives.
+// TrafficAEAD returns AES-256-GCM under the sub-key for records of traffic figures, which
+// contain who saw what: they can be read as long as the day's key exists.
 func (k *Key) TrafficAEAD() cipher.AEAD {
 	block, err := aes.NewCipher(k.expand(labelTraffic, 32))
 	if err != nil {
@@ -46,13 +46,12 @@ func (k *Key) TrafficAEAD() cipher.AEAD {
 	return aead
 }
 
-// TrafficRank returns a number that nobody knows without the key: it chooses which of too
-// many strings stand by name in the traffic figures.
+// TrafficRank returns a number that nobody knows without the key. It selects which of too
+// many strings are shown by name in the traffic figures.
 func (k *Key) TrafficRank() uint64 { return binary.LittleEndian.Uint64(k.expand(labelTrafficRank, 8)) }
 
-// expand derives the sub-key of n bytes for one use. The key is uniformly
-// random, so it is a PRK as it stands and needs no HKDF-Extract (RFC 5869,
-// section 3.3).
+// expand derives the sub-key of n bytes for one use. The key is uniformly random, so it
+// already is a PRK and needs no HKDF-Extract (RFC 5869, section 3.3).
 func (k *Key) expand(label string, n int) []byte {
 	sub, err := hkdf.Expand(sha256.New, k[:], label, n)
 	if err != nil {
@@ -66,8 +65,9 @@ const secret = "Key(secret)"
 // String returns "Key(secret)".
 func (Key) String() string { return secret }
 
-// Format writes "Key(secret)" for every verb, as %x would ask String for bytes.
+// Format prints "Key(secret)" for every verb, since %x would hex-encode the result of
+// String.
 func (Key) Format(s fmt.State, _ rune) { io.WriteString(s, secret) }
 
-// MarshalText returns "Key(secret)": encoding/json and log/slog ask for it.
+// MarshalText returns "Key(secret)", for encoding/json and log/slog.
 func (Key) MarshalText() ([]byte, error) { return []byte(secret), nil }

@@ -15,23 +15,23 @@ const (
 	mask
 	drop
 	keep
-	proving // of NewProof alone
+	proving // only for NewProof
 )
 
-// Mode says what becomes of an address. The zero Mode is ipcrypt.
+// Mode is how addresses are replaced. The zero Mode is ipcrypt.
 type Mode struct {
 	kind         kind
-	bits4, bits6 uint8 // of mask: how many leading bits are kept
+	bits4, bits6 uint8 // of mask: the number of leading bits kept
 }
 
-// defaultMask drops the last octet of IPv4 and keeps of IPv6 the /48 that a
-// site is given (RFC 6177), as web analytics commonly do.
+// defaultMask drops the last octet of IPv4, and keeps the /48 of IPv6 that a site is
+// assigned (RFC 6177), as is common in web analytics.
 var defaultMask = Mode{kind: mask, bits4: 24, bits6: 48}
 
 var errMode = errors.New("unknown address mode; hint: choose ipcrypt, pfx, mask (the same as mask=24/48), " +
 	"mask=BITS4/BITS6 (0-32 and 0-128 bits kept), drop or keep")
 
-// ParseMode reads what String writes, and "mask" for mask=24/48.
+// ParseMode parses the output of String, and "mask" for mask=24/48.
 func ParseMode(s string) (Mode, error) {
 	switch s {
 	case "ipcrypt":
@@ -58,7 +58,7 @@ func ParseMode(s string) (Mode, error) {
 	return Mode{kind: mask, bits4: uint8(bits4), bits6: uint8(bits6)}, nil
 }
 
-// String returns the mode as ParseMode reads it, the bits of a mask spelled out.
+// String returns the mode in the syntax of ParseMode, with the bits of a mask.
 func (m Mode) String() string {
 	if m.kind == mask {
 		return fmt.Sprintf("mask=%d/%d", m.bits4, m.bits6)
@@ -66,16 +66,16 @@ func (m Mode) String() string {
 	return [...]string{ipcrypt: "ipcrypt", pfx: "pfx", drop: "drop", keep: "keep", proving: "proving"}[m.kind]
 }
 
-// InClear reports whether it leaves whole addresses, of IPv4 or of IPv6.
+// InClear reports whether the mode leaves whole addresses, of IPv4 or of IPv6.
 func (m Mode) InClear() bool {
 	return m.kind == keep || m.kind == mask && (m.bits4 == 32 || m.bits6 == 128)
 }
 
-// Reversible reports whether Reveal finds the address behind a pseudonym.
+// Reversible reports whether Reveal can return the address behind a pseudonym.
 func (m Mode) Reversible() bool { return m.kind == ipcrypt || m.kind == pfx }
 
-// Left returns what is left of an address where people are told apart by that: of mask its
-// first bits, of drop the zero Addr, else all of it.
+// Left returns the part of an address that still tells people apart: for mask its first
+// bits, for drop the zero Addr, otherwise all of it.
 func (m Mode) Left(a Addr) Addr {
 	switch {
 	case m.kind == drop:

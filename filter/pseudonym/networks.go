@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// Networks is a set of addresses: those of networks.
+// Networks is a set of networks.
 type Networks struct{ ranges []addrRange }
 
 // addrRange is a range of addresses, both ends included.
 type addrRange struct{ from, to Addr }
 
-// ParseNetworks reads lists of networks and addresses, separated by commas, as
+// ParseNetworks parses comma-separated lists of networks and addresses, such as
 // "10.0.0.0/8,2001:db8::/32,192.0.2.1".
 func ParseNetworks(lists ...string) (*Networks, error) {
 	var ranges []addrRange
@@ -33,7 +33,7 @@ func ParseNetworks(lists ...string) (*Networks, error) {
 	})
 	n := &Networks{}
 	for _, r := range ranges {
-		if !n.Has(r.to) { // of two that overlap, one holds the other
+		if !n.Has(r.to) { // of two overlapping networks, one contains the other
 			n.ranges = append(n.ranges, r)
 		}
 	}
@@ -57,7 +57,7 @@ func parseNetwork(text string) (r addrRange, err error) {
 	return r, nil
 }
 
-// Has reports whether a is an address of one of the networks.
+// Has reports whether a is in one of the networks.
 func (n *Networks) Has(a Addr) bool {
 	i, found := slices.BinarySearchFunc(n.ranges, a, func(r addrRange, a Addr) int { return compareAddr(r.from, a) })
 	return found || i > 0 && compareAddr(a, n.ranges[i-1].to) <= 0

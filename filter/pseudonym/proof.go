@@ -5,26 +5,26 @@ import (
 	"encoding/binary"
 )
 
-// What a Cipher of NewProof puts in the place of what is no pseudonym.
+// What a Cipher of NewProof writes in place of anything that is not a pseudonym.
 const (
-	Mark4    = "100:0:0:1::4"  // of an IPv4 address
-	Mark6    = "100:0:0:1::6"  // of an IPv6 address
-	MarkName = "100:0:0:1::17" // of a name, or of an address among other digits
-	MarkHash = "100:0:0:1::18" // of what should be a hash
+	Mark4    = "100:0:0:1::4"  // for an IPv4 address
+	Mark6    = "100:0:0:1::6"  // for an IPv6 address
+	MarkName = "100:0:0:1::17" // for a name, or for an address among other digits
+	MarkHash = "100:0:0:1::18" // for something that should be a hash
 )
 
-// NoClient is what NewProof leaves alone in every mode: a text can have it in the place of
-// a client that was left out.
+// NoClient is left unchanged by NewProof in every mode: it can replace a client that was
+// removed from a text.
 const NoClient = "100::"
 
-// NewProof returns a Cipher for texts in which addresses were replaced in one of the
-// modes. It leaves what may be a pseudonym as it is, and puts one of the marks in the
-// place of any other address, name or hash.
+// NewProof returns a Cipher that checks texts in which addresses were replaced in one of the
+// modes. It leaves possible pseudonyms unchanged, and replaces any other address, name or
+// hash by a mark.
 //
-// Under a reversible mode a pseudonym is turned back, and has to become an address that
-// a client can have. A hundredth of the IPv6 addresses in clear pass for pseudonyms that
-// way. An IPv4 address passes under pfx, a network under mask. Where key is nil, because
-// it is gone, any IPv6 address passes under a reversible mode.
+// Under a reversible mode it inverts a pseudonym, which must yield an address that a client
+// can have. About one in a hundred IPv6 addresses in clear passes for a pseudonym. Under pfx
+// any IPv4 address passes, under mask any network. If key is nil, because it was deleted,
+// any IPv6 address passes under a reversible mode.
 func NewProof(key *Key, modes []Mode) *Cipher {
 	p := &proof{}
 	some := key
@@ -42,7 +42,7 @@ func NewProof(key *Key, modes []Mode) *Cipher {
 
 // proof is the permutation of NewProof, which maps each pseudonym to itself.
 type proof struct {
-	ciphers []*Cipher // of the modes
+	ciphers []*Cipher // one per mode
 	hasKey  bool
 }
 
@@ -68,14 +68,14 @@ func markOf(a Addr) (mark Addr) {
 	return mark
 }
 
-// isBy reports whether a may be a pseudonym, by one of the modes.
+// isBy reports whether a may be a pseudonym produced by c.
 func (p *proof) isBy(c *Cipher, a Addr) bool {
 	switch m := c.mode; {
 	case a == noClient: // NoClient
 		return true
 	case m.kind == drop:
 		return false
-	case m.kind == keep, binary.BigEndian.Uint32(a[:4]) == 0x0100<<16: // of a name, and perhaps a port
+	case m.kind == keep, binary.BigEndian.Uint32(a[:4]) == 0x0100<<16: // the pseudonym of a name, perhaps with a port
 		return true
 	case m.kind == mask:
 		return string(c.AppendAddr(nil, a)) == string(a.AppendTo(nil))
@@ -84,18 +84,18 @@ func (p *proof) isBy(c *Cipher, a Addr) bool {
 	case !p.hasKey:
 		return true
 	}
-	// What nobody has is the pseudonym of what somebody made up, as a rule.
+	// An unassigned address is usually the pseudonym of an address that somebody made up.
 	return c.perm.decrypt(a).isPlausible() || !a.isAllocated()
 }
 
-// appendName appends a name, or a run of digits in which an address may stand.
+// appendName appends a name, or a run of digits that may contain an address.
 func (p *proof) appendName(dst, name []byte) []byte {
 	if len(bytes.Trim(name, "-.: ")) == 0 {
-		return append(dst, name...) // it names nobody
+		return append(dst, name...) // no name
 	}
 	for word := range bytes.FieldsFuncSeq(name, func(r rune) bool { return r == ' ' || r == ',' || r == '[' || r == ']' }) {
 		if a, ok := ParseAddr(word); ok && len(word) < len(name) && p.encrypt(a) == a {
-			return append(dst, name...) // of a line read otherwise than before it was treated
+			return append(dst, name...) // a line that is parsed differently than before it was pseudonymized
 		}
 	}
 	for _, c := range p.ciphers {
@@ -103,13 +103,13 @@ func (p *proof) appendName(dst, name []byte) []byte {
 		case keep:
 			return append(dst, name...)
 		case drop:
-			// Who was left out, perhaps with a port, or with dots around.
+			// The dash of a dropped client, perhaps with a port, or with dots around it.
 			if port, ok := bytes.CutPrefix(bytes.Trim(name, ".:"), []byte("-")); ok && len(bytes.Trim(port, ":0123456789")) == 0 {
 				return append(dst, name...)
 			}
 		case mask:
 			if bytes.IndexByte(name, ':') >= 0 && len(bytes.Trim(name, "0123456789abcdef:.")) == 0 {
-				return append(dst, name...) // a network and what stood beside it
+				return append(dst, name...) // a network and its neighbors
 			}
 		case ipcrypt, pfx:
 			if p.occursIn(c, name) {
@@ -120,15 +120,14 @@ func (p *proof) appendName(dst, name []byte) []byte {
 	return append(dst, MarkName...)
 }
 
-// groups is how many groups of digits a pseudonym has that is written out, as all are but
-// one among 2^29.
+// groups is the number of groups in a pseudonym without "::", as are all but one in 2^29.
 const groups = 8
 
-// occursIn reports whether a pseudonym occurs in a run of digits: between other groups,
-// such as a port, or with digits glued to its ends.
+// occursIn reports whether a run of digits contains a pseudonym: between other groups, such
+// as a port, or with digits attached to its ends.
 func (p *proof) occursIn(c *Cipher, run []byte) bool {
 	if at := bytes.Index(run, []byte(NoClient)); at >= 0 {
-		return true // that of a name
+		return true // the pseudonym of a name
 	}
 	for part := range bytes.FieldsFuncSeq(run, func(r rune) bool { return r == '.' }) {
 		words := bytes.Split(part, []byte(":"))
@@ -157,9 +156,9 @@ func (p *proof) appendHash(dst, value []byte) []byte {
 	return append(dst, MarkHash...)
 }
 
-// allocated are the IPv6 networks that registries gave to networks so far, or that hosts
-// have of themselves: the first bits and how many. See IANA's IPv6 Global Unicast
-// Address Assignments; those of 2001::/16 are many.
+// allocated are the IPv6 networks that registries have assigned so far, or that hosts
+// configure themselves: the first bits and their number. See IANA's IPv6 Global Unicast
+// Address Assignments; in 2001::/16 there are many.
 var allocated = []struct {
 	bits uint32
 	n    int
@@ -172,8 +171,8 @@ var allocated = []struct {
 
 var loopback = Addr{15: 1}
 
-// isAllocated reports whether a is an IPv4 address, ::1, or an IPv6 address in a network
-// that somebody has. About one of a hundred random addresses is.
+// isAllocated reports whether a is an IPv4 address, ::1, or an IPv6 address in an assigned
+// network. About one in a hundred random addresses is.
 func (a Addr) isAllocated() bool {
 	if a.Is4() || a == loopback {
 		return true
@@ -187,9 +186,8 @@ func (a Addr) isAllocated() bool {
 	return false
 }
 
-// isPlausible reports whether what a pseudonym turned back into can have stood in a line:
-// an address that somebody has, or one of small numbers, such as ::1 and what stands in
-// Foo::ba.
+// isPlausible reports whether an inverted pseudonym can have been in a line: an assigned
+// address, or one of small numbers, such as ::1 or the address in Foo::ba.
 func (a Addr) isPlausible() bool {
 	small := 0
 	for i := 0; i < len(a); i += 2 {

@@ -8,53 +8,50 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// Limits bound a day's Counts.
+// Limits bound the Counts of a day.
 type Limits struct {
-	Rooms int // different rooms
-	Pairs int // different pairs of room and address
+	Rooms int // distinct rooms
+	Pairs int // distinct pairs of room and address
 }
 
-// DefaultLimits keep a Counts below about 150 MiB: a room costs 35 to 70 bytes,
-// a pair 11 to 22 and at this limit 11. A process has two of them for a day, its
-// own and the union of all.
+// DefaultLimits keep Counts below about 150 MiB: a room takes 35 to 70 bytes, a pair 11 to
+// 22, and 11 at this limit. A process has two of them per day, its own and the union of all.
 var DefaultLimits = Limits{Rooms: 200_000, Pairs: 12_000_000}
 
-// NoLimits are for reading what others have bounded.
+// NoLimits are for reading counts that other processes have limited.
 var NoLimits = Limits{Rooms: math.MaxInt, Pairs: math.MaxInt}
 
-// Counts is the exact distinct state of one day: for each room, how many
-// different addresses it had. It knows an address only as the fingerprint of
-// the pair of room and address, 64 bits that look random. It serves one
-// goroutine; empty, it takes less than 10 KiB.
+// Counts counts exactly, for each room, how many distinct addresses it had on one day. It
+// stores an address only as the fingerprint of the pair of room and address, 64 bits that
+// look random. One goroutine uses it; empty, it takes less than 10 KiB.
 //
-// The pairs lie in shards that grow, and split, each on its own (extendible
-// hashing, Fagin et al. 1979), so that no call of add has to move more than one.
-// Shards all fill up at about the same time: it has to be a small one.
+// The pairs are in shards that grow and split independently (extendible hashing, Fagin et
+// al. 1979), so that one call of add moves at most one shard. All shards fill up at about
+// the same time, so that has to be a small one.
 type Counts struct {
 	limits   Limits
 	rooms    map[[20]byte]uint64
 	pairs    int
 	overflow overflow
-	recorded map[overflowID]uint64 // the overflow that records tell of
-	shards   []*shard              // by the highest depth bits of the fingerprint, many to one
+	recorded map[overflowID]uint64 // overflow of other Counts, from records
+	shards   []*shard              // indexed by the highest depth bits of the fingerprint; several indexes may share one
 	depth    int
 }
 
-// NewCounts returns an empty Counts.
+// NewCounts returns empty Counts.
 func NewCounts(limits Limits) *Counts {
 	return &Counts{limits: limits, rooms: map[[20]byte]uint64{}, shards: []*shard{{}}}
 }
 
-// add counts the pair with fingerprint fp for the room with this hash, and
-// reports whether it is new: then it goes to the journal. Past a limit, a new
-// pair is not counted but for Overflow, and neither is one of a room that is
-// TooLong. It does not keep hash.
+// add counts the pair with fingerprint fp for the room with this hash, and reports whether
+// it is new: then it goes to the journal. Past a limit, or if the room is TooLong, a new
+// pair only counts as Overflow. add does not keep hash.
 func (c *Counts) add(hash *[20]byte, fp uint64) bool {
 	if *hash == TooLong {
 		c.overflow.n++
 		return false
 	}
-	// 0 marks a free slot. Two pairs in 2^64 become one by this.
+	// 0 marks a free slot, so 0 and 1 count as one pair: a chance of 2 in 2^64.
 	fp = max(fp, 1)
 	if c.shards[fp>>(64-c.depth)].has(fp) {
 		return false
@@ -70,17 +67,17 @@ func (c *Counts) add(hash *[20]byte, fp uint64) bool {
 	return true
 }
 
-// Of returns how many addresses a room has.
+// Of returns the number of addresses of a room.
 func (c *Counts) Of(hash *[20]byte) uint64 { return c.rooms[*hash] }
 
-// Size returns how many rooms and pairs are counted.
+// Size returns the numbers of rooms and pairs.
 func (c *Counts) Size() (rooms, pairs int) { return len(c.rooms), c.pairs }
 
-// Overflow returns how often add met a pair that was new, or of a room TooLong, and
-// not counted, which may be one pair several times.
+// Overflow returns how often add did not count a pair that was new or of a room TooLong. It
+// counts a pair each time.
 func (c *Counts) Overflow() uint64 { return c.overflow.n }
 
-// Recorded returns the overflow of other Counts, as their records tell it.
+// Recorded returns the overflow of other Counts, as read from their records.
 func (c *Counts) Recorded() uint64 {
 	var sum uint64
 	for _, n := range c.recorded {
@@ -99,25 +96,24 @@ func (c *Counts) Summary() []roomfile.Entry {
 	return rooms
 }
 
-// Sum is what is known of one day's rooms in the end.
+// Sum is the final result of one day.
 type Sum struct {
 	Rooms   []roomfile.Entry // sorted by hash
-	Partial bool             // pairs were left out: the counts are a lower bound
+	Partial bool             // pairs are missing: the counts are a lower bound
 }
 
-// Sum returns the Summary, and whether pairs are missing in it.
+// Sum returns the Summary, and whether it lacks pairs.
 func (c *Counts) Sum() Sum { return Sum{c.Summary(), c.Overflow() > 0 || c.Recorded() > 0} }
 
 const (
-	// splitSize is how many slots a shard has when it splits: moving it takes
-	// about 50 µs.
+	// splitSize is the number of slots at which a shard splits: moving it takes about 50 µs.
 	splitSize = 4096
-	// maxDepth bounds how often shards split. For 100 million fingerprints it is
-	// enough; of some that do not look random it saves the memory.
+	// maxDepth bounds how often shards split. It suffices for 100 million fingerprints; if
+	// they do not look random it saves memory.
 	maxDepth = 16
 )
 
-// insert adds a fingerprint that is not there.
+// insert adds a fingerprint that is not in the set.
 func (c *Counts) insert(fp uint64) {
 	s := c.shards[fp>>(64-c.depth)]
 	for s.isFull() {
@@ -131,7 +127,7 @@ func (c *Counts) insert(fp uint64) {
 	s.place(fp)
 }
 
-// split takes half of s, the shard of fp, to a new one.
+// split moves half of s, the shard of fp, to a new one.
 func (c *Counts) split(s *shard, fp uint64) {
 	if s.depth == c.depth {
 		twice := make([]*shard, 0, 2*len(c.shards))
@@ -141,7 +137,7 @@ func (c *Counts) split(s *shard, fp uint64) {
 		c.shards = twice
 		c.depth++
 	}
-	places := 1 << (c.depth - s.depth) // that s has
+	places := 1 << (c.depth - s.depth) // indexes of s
 	first := int(fp>>(64-c.depth)) &^ (places - 1)
 	high := s.half()
 	for i := first + places/2; i < first+places; i++ {
@@ -149,9 +145,9 @@ func (c *Counts) split(s *shard, fp uint64) {
 	}
 }
 
-// shard is a set of fingerprints that share their highest depth bits: a hash
-// table with linear probing, its length 0 or a power of two, at most three
-// quarters full. Fingerprints look random, so their low bits serve as the hash.
+// shard is a set of fingerprints with the same highest depth bits: a hash table with linear
+// probing, with a length of 0 or a power of two, at most three quarters full. Fingerprints
+// look random, so their low bits serve as the hash.
 type shard struct {
 	slots []uint64
 	n     int
@@ -203,7 +199,7 @@ func (s *shard) resize(size int) {
 	}
 }
 
-// place adds a fingerprint that is not in the set, and for which it has room.
+// place adds a fingerprint that is not in the set, which has a free slot.
 func (s *shard) place(fp uint64) {
 	mask := uint64(len(s.slots)) - 1
 	i := fp & mask

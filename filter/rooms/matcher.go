@@ -1,6 +1,6 @@
-// Package rooms implements the counting of rooms: which request targets name
-// one, under which canonical name and hash it counts, and how many different
-// addresses (as fingerprints of room and address) it had in a day.
+// Package rooms implements the counting of rooms: which request targets name one, its
+// canonical name and hash, and how many distinct addresses (as fingerprints of room and
+// address) it had on a day.
 package rooms
 
 import (
@@ -9,26 +9,25 @@ import (
 	"strings"
 )
 
-// Match is what a Matcher found in a request target: spans of it, still
+// Match is the room that a Matcher found: spans of the request target, still
 // percent-encoded, valid as long as the target is.
 type Match struct {
-	Tenant   []byte // nil: none; else it is part of the name, as tenant/room
+	Tenant   []byte // nil: none; otherwise the name is tenant/room
 	Room     []byte
-	KeepCase bool // the room's name is not lower-cased
-	Drop     bool // characters that Jitsi's client leaves out of a path are no part of it
+	KeepCase bool // do not lower-case the name
+	Drop     bool // drop the characters in jitsiStripped from it
 }
 
-// Matcher finds the room in request targets. It does not change and may serve
-// several goroutines.
+// Matcher finds the room in request targets. It is immutable; any number of goroutines may
+// use it.
 type Matcher struct {
 	patterns []pattern
-	pathOnly bool // a pattern matches without a query
+	pathOnly bool // some pattern matches without a query
 }
 
-// NewMatcher compiles presets (see Presets; "none" alone for no preset) and
-// patterns like /call/{room}, /call/{room}.html or /ows?layers={room}. A target
-// that fits several takes the first. The error is a *PresetError or a
-// *PatternError.
+// NewMatcher compiles presets (see Presets; "none" alone for no preset) and patterns such as
+// /call/{room}, /call/{room}.html or /ows?layers={room}. The first one that matches a target
+// wins. The error is a *PresetError or a *PatternError.
 func NewMatcher(presets, patterns []string) (*Matcher, error) {
 	m := &Matcher{}
 	for _, name := range presets {
@@ -49,12 +48,12 @@ func NewMatcher(presets, patterns []string) (*Matcher, error) {
 	return m, nil
 }
 
-// Match reports whether target ("/path?query" or "http://host/path?query" as
-// the client sent it, a fragment ignored) names a room, and sets out to it. A status of 400 and
+// Match reports whether target names a room, and sets out to it. target is "/path?query" or
+// "http://host/path?query" as the client sent it; a fragment is ignored. A status of 400 and
 // above is not a use of a room; 0 is an unknown status and counts.
 //
-// The path is compared byte for byte, as sent: Apache merges slashes and
-// resolves dots before it serves a path, but no client of a room spells it so.
+// The path is compared byte for byte, as sent: Apache merges slashes and resolves dots
+// before it serves a path, but no client of a room writes it like that.
 func (m *Matcher) Match(target []byte, status int, out *Match) bool {
 	if status >= 400 {
 		return false
@@ -103,8 +102,7 @@ func (m *Matcher) Match(target []byte, status int, out *Match) bool {
 	return false
 }
 
-// find returns the spans of a room, not empty, and of its tenant, or nil. The
-// path is not empty.
+// find returns the spans of a room, not empty, and of its tenant, or nil. path is not empty.
 func (p *pattern) find(path, args []byte) (tenant, room []byte) {
 	if p.param != "" {
 		tenant, ok := p.matchPath(path)
@@ -147,7 +145,7 @@ func (p *pattern) matchPath(path []byte) (tenant []byte, ok bool) {
 	return tenant, true
 }
 
-// NeedsQuery reports whether a target without a query would name a room with one.
+// NeedsQuery reports whether target lacks only the query to name a room.
 func (m *Matcher) NeedsQuery(target []byte) bool {
 	for i := range m.patterns {
 		if p := &m.patterns[i]; p.param != "" && len(target) > 0 {
@@ -159,7 +157,7 @@ func (m *Matcher) NeedsQuery(target []byte) bool {
 	return false
 }
 
-// HasQueries reports whether a room can only be found in a query.
+// HasQueries reports whether rooms can only be found in queries.
 func (m *Matcher) HasQueries() bool { return len(m.patterns) > 0 && !m.pathOnly }
 
 // inPath returns the room between prefix and suffix, or nil.
@@ -184,8 +182,8 @@ func (p *pattern) inPath(path []byte) []byte {
 	return room
 }
 
-// segment returns s, or nil where it is not one segment of a path, or one that
-// is empty or a step within the path.
+// segment returns s, or nil if it is not a single segment of a path, or is empty, "." or
+// "..".
 func segment(s []byte) []byte {
 	if len(s) == 0 || string(s) == "." || string(s) == ".." || bytes.IndexByte(s, '/') >= 0 {
 		return nil
@@ -205,8 +203,8 @@ func (p *pattern) skips(segment []byte) bool {
 	return ok
 }
 
-// isFile reports a name with a dot and an extension of up to five letters and
-// digits, at least one of them a letter, so that a room v1.2 stays a room.
+// isFile reports whether name has a dot and an extension of up to five letters and digits,
+// at least one of them a letter, so that a room v1.2 stays a room.
 func isFile(name []byte) bool {
 	dot := bytes.LastIndexByte(name, '.')
 	ext := name[dot+1:]
@@ -225,7 +223,7 @@ func isFile(name []byte) bool {
 	return letter
 }
 
-// phpFile ends what is no folder.
+// phpFile in a path shows that it does not consist of folders.
 var phpFile = []byte(".php")
 
 // value returns the first value of the parameter, not empty, or nil.

@@ -15,34 +15,32 @@ import (
 )
 
 const (
-	maxSpellings = 8192 // remembered by a Hasher: 3 MiB at most, usually a third of it
-	maxSpelling  = 256  // bytes; a longer one is worked out each time
+	maxSpellings = 8192 // remembered by a Hasher: at most 3 MiB, usually a third of that
+	maxSpelling  = 256  // bytes; longer ones are computed each time
 )
 
-// The longest names that are counted, in bytes once they are decoded. Jitsi has none
-// that is longer than maxName: a room is the local part of an XMPP address (RFC 7622,
-// section 3.3). What is no ASCII takes a hundred times as long, and of U+FDFA
-// normalising makes eighteen characters: so such a name is shorter, counted with
-// its characters decomposed.
+// The longest names that are counted, in bytes after decoding. Jitsi has none longer than
+// maxName: a room is the local part of an XMPP address (RFC 7622, section 3.3). A name that
+// is not ASCII takes a hundred times as long, and normalizing U+FDFA yields eighteen
+// characters: so such a name has a lower limit, counted with its characters decomposed.
 const (
-	maxSent       = maxName * len("%2F") // before it is decoded
+	maxSent       = maxName * len("%2F") // before decoding
 	maxName       = 1023
 	maxDecomposed = 255
 )
 
-// TooLong takes the place of the hash of a name that is too long, which is not counted. It
-// begins as overflowMark does, and is the hash of no name that can be found.
+// TooLong replaces the hash of a name that is too long and therefore not counted. It begins
+// like overflowMark, and is the hash of no name that can be found.
 var TooLong = [sha1.Size]byte{12: 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
-// Hasher turns the rooms that a Matcher finds into hashes of their canonical
-// names. It remembers the spellings of late, keeps scratch buffers, and serves
-// one goroutine.
+// Hasher computes the hashes of the canonical names of rooms. It caches recent spellings and
+// reuses buffers; one goroutine uses it.
 //
-// The canonical name is what jitsi-meet makes of a name before it sends it
-// (getBackendSafeRoomName): percent-decoded, in Unicode's NFKC, lower-cased as
-// JavaScript does it. Decoding is repeated, up to three times in all, until
-// nothing changes, since lib-jitsi-meet encodes twice. A plus sign stays: it is
-// no space in encodeURIComponent. Bytes that are not UTF-8 stay as they are.
+// The canonical name is the one that jitsi-meet sends (getBackendSafeRoomName):
+// percent-decoded, in Unicode's NFKC, lower-cased as in JavaScript. Decoding is repeated
+// until nothing changes, at most three times, since lib-jitsi-meet encodes twice. A plus
+// sign stays: encodeURIComponent does not use it for a space. Bytes that are not UTF-8 stay
+// as they are.
 type Hasher struct {
 	secret []byte // nil: none
 
@@ -54,9 +52,8 @@ type Hasher struct {
 	sum                    [sha1.Size]byte
 }
 
-// NewHasher returns a Hasher of SHA-1 over the canonical name, as printf %s
-// name | sha1sum gives it, or of HMAC-SHA-1 under secret where that is not
-// nil.
+// NewHasher returns a Hasher that computes SHA-1 over the canonical name, like printf %s
+// name | sha1sum, or HMAC-SHA-1 under secret if that is not nil.
 func NewHasher(secret []byte) *Hasher {
 	h := &Hasher{
 		secret: secret,
@@ -71,25 +68,25 @@ func NewHasher(secret []byte) *Hasher {
 	return h
 }
 
-// Clone returns a Hasher that makes the same hashes, for another goroutine. It
-// may be called from any, at any time.
+// Clone returns a Hasher with the same secret, for another goroutine. Any goroutine may call
+// it at any time.
 func (h *Hasher) Clone() *Hasher { return NewHasher(h.secret) }
 
-// ID tells the secret apart from others, and nothing else of it.
+// ID identifies the secret, and reveals nothing else about it.
 func (h *Hasher) ID() string {
 	mac := hmac.New(sha256.New, h.secret)
-	mac.Write([]byte("hushpipe room secret")) // no name of a room: those are hashed by SHA-1
+	mac.Write([]byte("hushpipe room secret")) // no collision with a room name, which is hashed with SHA-1
 	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
-// Sum returns the hash of the room's canonical name, or TooLong, valid until the
-// next call. It allocates nothing for a spelling that it remembers.
+// Sum returns the hash of the room's canonical name, or TooLong, valid until the next call.
+// It does not allocate for a spelling in its cache.
 func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 	if len(m.Tenant)+len(m.Room) > maxSent {
 		h.sum = TooLong
 		return &h.sum
 	}
-	// A mark of how it is read goes first, then the raw name as tenant/room.
+	// The cache key is a letter for how the name is read, then the raw name as tenant/room.
 	h.spelling = append(h.spelling[:0], 'l')
 	switch {
 	case m.KeepCase:
@@ -114,9 +111,9 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 	}
 	switch {
 	case len(h.spelling) > maxSpelling:
-		h.spelling, h.name, h.folded = nil, nil, nil // they can be as long as a line
+		h.spelling, h.name, h.folded = nil, nil, nil // do not keep buffers as long as a line
 	case len(h.known) == maxSpellings:
-		clear(h.known) // invented names; the others are soon back
+		clear(h.known) // somebody invents names; the real ones soon return
 		fallthrough
 	default:
 		h.known[string(h.spelling)] = h.sum
@@ -124,8 +121,8 @@ func (h *Hasher) Sum(m *Match) *[sha1.Size]byte {
 	return &h.sum
 }
 
-// appendName appends the canonical form of a name as a request target has it. It
-// reports false for one that is too long; what is appended then is of no use.
+// appendName appends the canonical form of a name in a request target. It returns false if
+// the name is too long; then the appended bytes are meaningless.
 func (h *Hasher) appendName(dst, raw []byte, m *Match) (_ []byte, ok bool) {
 	start, keepCase := len(dst), m.KeepCase
 	for _, c := range raw {
@@ -159,8 +156,8 @@ func (h *Hasher) appendName(dst, raw []byte, m *Match) (_ []byte, ok bool) {
 	return append(dst[:start], h.lower.Bytes(h.folded)...), true
 }
 
-// decomposedLen is how long a name is with all its characters decomposed, or some
-// length past maxDecomposed.
+// decomposedLen returns the length of a name with all its characters decomposed, or some
+// length greater than maxDecomposed.
 func decomposedLen(name []byte) (n int) {
 	for len(name) > 0 && n <= maxDecomposed {
 		p := norm.NFKC.Properties(name)
@@ -192,8 +189,8 @@ func lowerASCII(name []byte) {
 	}
 }
 
-// percentDecode decodes each %hh of b once, in place, and returns the new
-// length. A percent sign without two digits stays.
+// percentDecode decodes each %hh in b once, in place, and returns the new length. A percent
+// sign without two digits stays.
 func percentDecode(b []byte) int {
 	n := bytes.IndexByte(b, '%')
 	if n < 0 {
@@ -212,7 +209,7 @@ func percentDecode(b []byte) int {
 	return n
 }
 
-// hexByte reads the two hexadecimal digits that b begins with.
+// hexByte parses the two hexadecimal digits at the beginning of b.
 func hexByte(b []byte) (byte, bool) {
 	if len(b) < 2 {
 		return 0, false

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// appendNFKC appends text in Unicode's NFKC, as JavaScript's normalize does. Package
-// norm makes text "stream-safe" as well: behind 30 combining marks in a row it
-// inserts U+034F (UAX #15, section 13), which no other implementation does.
+// appendNFKC appends text in Unicode's NFKC, like JavaScript's normalize. Package norm also
+// makes text "stream-safe": after 30 combining marks in a row it inserts U+034F (UAX #15,
+// section 13), which no other implementation does.
 func appendNFKC(dst, text []byte) []byte {
 	start := len(dst)
 	dst = norm.NFKC.Append(dst, text...)
@@ -21,8 +21,8 @@ func appendNFKC(dst, text []byte) []byte {
 	return appendPlainNFKC(dst[:start], text)
 }
 
-// appendPlainNFKC is appendNFKC by the definition (UAX #15, section 1.3), for a name:
-// it takes memory and time for each character. Bytes that are not UTF-8 stay.
+// appendPlainNFKC is appendNFKC by the definition (UAX #15, section 1.3). It is only for
+// names, since it allocates per character. Bytes that are not UTF-8 stay.
 func appendPlainNFKC(dst, text []byte) []byte {
 	var chars []char
 	for len(text) > 0 {
@@ -46,7 +46,7 @@ type char struct {
 	ccc uint8
 }
 
-// appendComposed appends decomposed characters in canonical order, composed.
+// appendComposed puts decomposed characters into canonical order, composes and appends them.
 func appendComposed(dst []byte, chars []char) []byte {
 	for i := 0; i < len(chars); {
 		end := i + 1
@@ -82,8 +82,8 @@ func appendComposed(dst []byte, chars []char) []byte {
 	return dst
 }
 
-// composite returns the character that two are composed to, if there is one. In
-// canonical order the second reorders before nothing in the first.
+// composite returns the composition of two characters, if there is one. In canonical order
+// the second one never moves before a part of the first.
 func composite(a, b rune) (rune, bool) {
 	pair := norm.NFC.String(string([]rune{a, b}))
 	r, size := utf8.DecodeRuneInString(pair)

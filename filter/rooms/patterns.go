@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// pattern is one shape of a target that names a room: in the path, between
-// prefix and suffix, or as the value of a query parameter of the path prefix.
+// pattern is one form of target that names a room: in the path, between prefix and suffix,
+// or as the value of a query parameter of the path prefix.
 type pattern struct {
 	prefix, suffix string
-	param          string // query parameter, "" where the path holds the room
-	tenant         bool   // one more segment may stand before
+	param          string // query parameter, "" if the room is in the path
+	tenant         bool   // one segment may precede
 	moreSegments   bool   // more segments may follow the room
-	anyFolder      bool   // a path may stand before, of folders; for a room at the end of the target's
+	anyFolder      bool   // folders may precede; only for a room at the end of the path
 	anyCase        bool   // of the query parameter's name
 	keepCase       bool
 	drop           bool                // see Match
-	reserved       map[string]struct{} // names of the application, files too; nil: every name is a room
+	reserved       map[string]struct{} // the application's own names, which are no rooms, nor are files; nil: every name is a room
 }
 
 const none = "none"
@@ -24,8 +24,8 @@ const none = "none"
 var presetNames = []string{"jitsi", "jitsi-pages", "greenlight", "bigbluebutton", "nextcloud-talk", "etherpad", none}
 
 var presetPatterns = map[string][]pattern{
-	// What lib-jitsi-meet asks for, room and all, in a conference: BOSH,
-	// websocket, the request to the focus, and the keep-alive of the websocket.
+	// What lib-jitsi-meet requests in a conference, with the room: BOSH, websocket, the
+	// request to the focus, and the keep-alive of the websocket.
 	"jitsi": {
 		{prefix: "/xmpp-websocket", param: "room", tenant: true},
 		{prefix: "/http-bind", param: "room", tenant: true},
@@ -41,18 +41,18 @@ var presetPatterns = map[string][]pattern{
 		{prefix: "/rooms/", suffix: "/join"},
 		{prefix: "/b/", moreSegments: true, reserved: greenlightReserved},
 	},
-	// BigBlueButton's API, which tells Demo and demo apart.
+	// BigBlueButton's API, which distinguishes Demo and demo.
 	"bigbluebutton": {
 		{prefix: "/bigbluebutton/api/join", param: "meetingID", keepCase: true},
 	},
-	// The page of a call, and what its client asks for to join it.
+	// The page of a call, and what its client requests to join it.
 	"nextcloud-talk": {
 		{prefix: "/call/", anyFolder: true},
 		{prefix: "/index.php/call/", anyFolder: true},
 		{prefix: "/ocs/v2.php/apps/spreed/api/v4/call/", anyFolder: true},
 		{prefix: "/ocs/v1.php/apps/spreed/api/v4/call/", anyFolder: true},
 	},
-	// Etherpad tells Pad and pad apart.
+	// Etherpad distinguishes Pad and pad.
 	"etherpad": {
 		{prefix: "/p/", keepCase: true},
 	},
@@ -73,8 +73,8 @@ var greenlightReserved = set(`401 404 500 account_activations admins assets auth
 	cable health_check ldap_signin password_resets rails room rooms signin
 	signup terms themes u users`)
 
-// jitsiStripped are the characters that jitsi-meet's client leaves out of each part of a
-// path before it decodes it (react/features/base/util/uri.ts).
+// jitsiStripped are the characters that jitsi-meet's client removes from each part of a path
+// before decoding it (react/features/base/util/uri.ts).
 const jitsiStripped = `:?#[]@!$&'()*+,;=></"`
 
 func set(words string) map[string]struct{} {
@@ -85,7 +85,7 @@ func set(words string) map[string]struct{} {
 	return s
 }
 
-// PresetError reports an unknown preset, or "none" with others.
+// PresetError reports an unknown preset, or "none" together with others.
 type PresetError struct{ Preset string }
 
 func (e *PresetError) Error() string {
@@ -108,8 +108,8 @@ func (e *PatternError) Error() string {
 
 const placeholder = "{room}"
 
-// parsePattern reads a pattern of the operator: a path, literal but for one
-// {room} within a segment, or a path and one parameter with {room} as its value.
+// parsePattern parses a pattern of the operator: a path, literal except for one {room}
+// within a segment, or a path and one parameter whose value is {room}.
 func parsePattern(text string) (pattern, error) {
 	fail := func(i int, reason string) (pattern, error) {
 		return pattern{}, &PatternError{Pattern: text, Column: i + 1, Reason: reason}

@@ -6,10 +6,9 @@ import (
 	"fmt"
 )
 
-// RecordSize is the length of a record: the room's hash and the fingerprint of
-// the pair, big-endian. A payload of a journal is one or more records. Each
-// depends on no other, so that a lost one loses only itself, and may be applied
-// any number of times.
+// RecordSize is the length of a record: the room's hash and the fingerprint of the pair,
+// big-endian. A payload of a journal is one or more records. Records are independent, so
+// that a lost one loses only itself, and may be applied any number of times.
 const RecordSize = 20 + 8
 
 // AppendRecord appends the record of a pair.
@@ -17,24 +16,24 @@ func AppendRecord(dst []byte, hash *[20]byte, fp uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, hash[:]...), fp)
 }
 
-// A record whose hash begins with 12 zero bytes, which no name can be found
-// for, tells of pairs that were not counted: the other 8 are the overflowID of
-// the Counts that left them out, and how often it did by then stands in place
-// of the fingerprint. Of several with one id the largest holds.
+// A record whose hash begins with overflowMark, which is the hash of no known name, counts
+// pairs that were not counted: the other 8 bytes are the overflowID of the Counts that
+// dropped them, and the fingerprint is replaced by how many it had dropped by then. Of
+// several records with one id the largest applies.
 var overflowMark [12]byte
 
 type overflowID [8]byte
 
-// overflow is how often add met a pair that was not counted.
+// overflow counts the pairs that add did not count.
 type overflow struct {
 	n    uint64
-	next uint64 // a larger n is recorded
+	next uint64 // the next record is written once n is larger
 	id   overflowID
 }
 
-// appendOverflow appends the record of the Overflow, if that has grown enough
-// since the last one: each of the first 64, then by a 64th, so that whoever
-// provokes it does not fill the disk.
+// appendOverflow appends a record of the Overflow if that has grown enough since the last
+// one: by one up to 64, then by a 64th, so that a client that causes it cannot fill the
+// disk.
 func (c *Counts) appendOverflow(dst []byte) []byte {
 	o := &c.overflow
 	if o.n <= o.next {
@@ -48,9 +47,8 @@ func (c *Counts) appendOverflow(dst []byte) []byte {
 	return binary.BigEndian.AppendUint64(dst, o.n)
 }
 
-// AppendNew counts a pair, see Add, and appends what the journal has to know of
-// it: its record if it is new, nothing if it is not, appendOverflow's past a
-// limit.
+// AppendNew counts a pair, see add, and appends what the journal needs: the pair's record if
+// it is new, nothing if it is known, an overflow record if it is past a limit.
 func (c *Counts) AppendNew(dst []byte, hash *[20]byte, fp uint64) []byte {
 	if c.add(hash, fp) {
 		return AppendRecord(dst, hash, fp)
@@ -58,8 +56,8 @@ func (c *Counts) AppendNew(dst []byte, hash *[20]byte, fp uint64) []byte {
 	return c.appendOverflow(dst)
 }
 
-// AppendDropped notes of records that their pairs are not counted, and appends
-// what the journal has to know of that; what tells of an Overflow itself stays.
+// AppendDropped counts records as dropped, and appends the overflow records that the journal
+// needs. Overflow records among them are kept.
 func (c *Counts) AppendDropped(dst, records []byte) []byte {
 	for ; len(records) > 0; records = records[RecordSize:] {
 		if [12]byte(records) == overflowMark {
@@ -72,14 +70,13 @@ func (c *Counts) AppendDropped(dst, records []byte) []byte {
 	return dst
 }
 
-// Apply adds the records of a payload. One that is not made of whole records
-// is refused, and none of it is added.
+// Apply adds the records of a payload. It refuses a payload that does not consist of whole
+// records, and then adds none of them.
 func (c *Counts) Apply(payload []byte) error {
 	return c.ApplyTo(payload, func(hash *[20]byte, fp uint64) { c.add(hash, fp) })
 }
 
-// ApplyTo is Apply, but that the pairs go to add, and c notes only those that the payload
-// tells to be left out.
+// ApplyTo is Apply, except that pairs go to add, and c only records the overflow.
 func (c *Counts) ApplyTo(payload []byte, add func(hash *[20]byte, fp uint64)) error {
 	if len(payload)%RecordSize != 0 {
 		return fmt.Errorf("payload of %d bytes is not made of records of %d", len(payload), RecordSize)

@@ -10,14 +10,14 @@ import (
 	"hushpipe/format/agent"
 )
 
-// agents tells who sent a hit.
+// agents classifies the user agents of hits.
 type agents struct {
 	lists    *agent.Lists
 	ignored  [][]byte // Options.IgnoreUA
 	cache    textCache[agentFact]
 	byPlace  placeCache[agentFact]
-	uncached agentFact // of a text that is not known
-	none     agentFact // of a format without agents
+	uncached agentFact // result for a text that is not cached
+	none     agentFact // result for a format without user agents
 	lowered  []byte
 }
 
@@ -33,7 +33,7 @@ func (a *agents) forget() {
 	a.cache, a.lowered = textCache[agentFact]{}, nil
 }
 
-// of returns what is known of who sent a hit, valid until the next call.
+// of returns the facts about a hit's user agent, valid until the next call.
 func (a *agents) of(h *Hit) *agentFact {
 	if h.Agent.At.ID == 0 {
 		return a.byText(h)

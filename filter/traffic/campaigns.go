@@ -7,19 +7,19 @@ import (
 	"hushpipe/format/referrer"
 )
 
-// campaigns tells from the query of a request what it was linked from: who sends a
-// newsletter puts its name there, as utm_campaign. Some put only where the link stands,
-// as utm_source=chatgpt.com.
+// campaigns finds the origin that a request's own query names: the author of a newsletter
+// puts its name there as utm_campaign. Some links only name the site that they are on, as in
+// utm_source=chatgpt.com.
 type campaigns struct {
 	sites   *referrer.Sites
-	names   []string // of the parameters that say it, but for those that are struck out
+	names   []string // parameters that name a campaign, except redacted ones
 	sources []string
 	scratch []byte
 	url     []byte // of a source that is a host
 	kept    []byte
 }
 
-// The parameters that tools for campaigns agree on: those of Google, Matomo and Piwik.
+// The parameters used by Google, Matomo and Piwik.
 var (
 	campaignNames = []string{"utm_campaign", "mtm_campaign", "pk_campaign"}
 	sourceNames   = []string{"utm_source", "mtm_source", "pk_source"}
@@ -29,15 +29,15 @@ func newCampaigns() campaigns {
 	return campaigns{sites: referrer.Load(), names: campaignNames, sources: sourceNames}
 }
 
-// Hide has no campaign read from parameters whose values are struck out of lines.
+// Hide ignores campaign parameters whose values are redacted in lines.
 func (c *Counter) Hide(isStruckOut func(name []byte) bool) {
 	hidden := func(name string) bool { return isStruckOut([]byte(name)) }
 	c.campaigns.names = slices.DeleteFunc(slices.Clone(campaignNames), hidden)
 	c.campaigns.sources = slices.DeleteFunc(slices.Clone(sourceNames), hidden)
 }
 
-// of returns the origin that a target names itself, valid until the next call: false for
-// none. Of a Campaign Host is the name as it may be kept, nil for one that goes to other.
+// of returns the origin that a target's query names, valid until the next call; false if
+// none. For a Campaign, Host is the name as it may be kept, nil for one counted under other.
 func (c *campaigns) of(target []byte) (o referrer.Origin, ok bool) {
 	_, query, found := bytes.Cut(target, []byte("?"))
 	if !found {
@@ -76,7 +76,7 @@ func (c *campaigns) of(target []byte) (o referrer.Origin, ok bool) {
 func (c *campaigns) name(value []byte) []byte {
 	c.kept = appendDecoded(c.kept[:0], value)
 	kept := c.kept[:0]
-	for i := 0; i < len(c.kept); i++ { // blanks, as forms and as URLs have them
+	for i := 0; i < len(c.kept); i++ { // spaces as encoded in forms and in URLs
 		switch {
 		case c.kept[i] == '+':
 			kept = append(kept, ' ')
@@ -94,8 +94,7 @@ func (c *campaigns) name(value []byte) []byte {
 	return keptName(kept, true)
 }
 
-// countCampaign counts a page that came by a link which says so. It reports whether it
-// did.
+// countCampaign counts a page whose URL names its origin, and reports whether it does.
 func (c *Counter) countCampaign(d *Delta, h *Hit, network uint32) bool {
 	c.requests.splitRequest(h)
 	o, ok := c.campaigns.of(h.Request.Target)

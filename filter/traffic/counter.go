@@ -1,4 +1,4 @@
-// Package traffic counts what the lines of a day say of a site without its visitors:
+// Package traffic computes a site's daily traffic figures without identifying visitors:
 // hits, visits, pages, sources, clients and countries.
 package traffic
 
@@ -11,14 +11,14 @@ import (
 	"hushpipe/format/referrer"
 )
 
-// Counter counts the hits of a log. It serves one goroutine.
+// Counter counts the hits of a log. One goroutine uses it.
 type Counter struct {
 	opt       Options
 	agents    agents
 	requests  requests
 	origins   origins
 	campaigns campaigns
-	uses      uint32 // of Deltas
+	uses      uint32 // number of uses of Deltas so far
 }
 
 // NewCounter returns a Counter.
@@ -26,7 +26,7 @@ func NewCounter(opt Options) *Counter {
 	return &Counter{opt: opt, agents: newAgents(opt), requests: newRequests(opt), origins: newOrigins(opt), campaigns: newCampaigns()}
 }
 
-// Forget drops the texts of lines, which are kept as they were read.
+// Forget drops the cached texts of lines, which are unredacted.
 func (c *Counter) Forget() {
 	c.agents.forget()
 	c.requests.forget()
@@ -34,8 +34,7 @@ func (c *Counter) Forget() {
 	c.campaigns.scratch, c.campaigns.url, c.campaigns.kept = nil, nil, nil
 }
 
-// Keys make the numbers under which visitors and networks are counted: the cipher of
-// the day.
+// Keys computes the numbers of visitors and networks: the cipher of the day.
 type Keys interface {
 	Fingerprint(room *[20]byte, a pseudonym.Addr) uint64
 }
@@ -45,8 +44,7 @@ var (
 	forNetworks = [20]byte{'n', 'e', 't', 'w', 'o', 'r', 'k'}
 )
 
-// Count counts a hit in the tables of its day, or in a part of them. v are the Visitors of
-// that day.
+// Count adds a hit to d. v are the Visitors of that day.
 func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 	if d.use == 0 {
 		c.uses = max(c.uses+1, 1)
@@ -129,7 +127,7 @@ func (c *Counter) Count(d *Delta, h *Hit, v *Visitors) {
 	}
 }
 
-// countOrigin counts where a page's request came from.
+// countOrigin counts the referrer of a page.
 func (c *Counter) countOrigin(d *Delta, h *Hit, network uint32) {
 	h.loadTexts()
 	o := c.origins.of(h.Referrer)
@@ -144,7 +142,7 @@ func (c *Counter) countOrigin(d *Delta, h *Hit, network uint32) {
 	o.site.addNetwork(d, network, c.opt.MinGroup)
 }
 
-// countCountry counts a hit in the country that it came from.
+// countCountry counts a hit under its client's country.
 func (c *Counter) countCountry(d *Delta, h *Hit, v *Visitors, who *agentFact, pages uint64) {
 	if !h.HasClient {
 		d.cells.at(cellOf(kindCountry, 0, 0)).count(pages, h.Bytes)
@@ -154,14 +152,14 @@ func (c *Counter) countCountry(d *Delta, h *Hit, v *Visitors, who *agentFact, pa
 	d.cell(&from.hits, kindCountry, uint32(from.country), 0).count(pages, h.Bytes)
 }
 
-// locate finds the place of a string in a Delta, and that of its cell.
+// locate finds a string and its cell in a Delta.
 func (t *target) locate(d *Delta, k stringKind, of kind, text []byte) {
 	*t = target{memo: memo{d.use, d.string(k, text)}}
 	t.cell = d.cells.number(cellOf(of, t.n, 0))
 }
 
-// addNetwork notes that a network brought a string: as many as decide whether it stands by
-// name.
+// addNetwork records that a network sent a string, up to the number of networks that decides
+// whether it is shown by name.
 func (t *target) addNetwork(d *Delta, network uint32, most int) {
 	if t.networks > 0 && t.last == network || int(t.networks) >= most {
 		return
@@ -173,8 +171,9 @@ func (t *target) addNetwork(d *Delta, network uint32, most int) {
 	}
 }
 
-// inside returns the IPv4 address that an IPv6 address carries: of 6to4 (RFC 3056) and of
-// NAT64 (RFC 6052), where one network of IPv4 has many, or many have one. Any other stays.
+// inside returns the IPv4 address in an IPv6 address of 6to4 (RFC 3056) or NAT64 (RFC 6052),
+// where one IPv4 network has many IPv6 networks, or many share one. It returns any other
+// address unchanged.
 func inside(a pseudonym.Addr) pseudonym.Addr {
 	mapped := pseudonym.Addr{10: 0xff, 11: 0xff}
 	switch {
@@ -188,7 +187,7 @@ func inside(a pseudonym.Addr) pseudonym.Addr {
 	return a
 }
 
-// networkOf returns the network of a client: /24, /48.
+// networkOf returns the network of a client: its /24 or /48.
 func networkOf(a pseudonym.Addr) pseudonym.Addr {
 	a = inside(a)
 	if a.Is4() {

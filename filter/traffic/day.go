@@ -10,24 +10,24 @@ import (
 	"hushpipe/filter/pseudonym"
 )
 
-// Day is all that is known of the traffic of one day. Deltas can be added in any order,
-// on any number of Days that are then added to each other: the figures are the same.
+// Day accumulates the traffic of one day. Deltas can be added in any order, also to several
+// Days that are then added to each other: the figures are the same.
 type Day struct {
 	Delta
 	opt      Options
-	networks map[uint32][]uint32   // by string: networks that brought it, MinGroup at most
-	counts   map[stringKind]int    // strings
-	kept     map[stringKind]int    // of these when some were dropped last: more than stand by name, where too many have rank 0
-	limits   map[stringKind]uint64 // strings with a larger rank do not stand by name
+	networks map[uint32][]uint32   // by string: the networks that sent it, at most MinGroup
+	counts   map[stringKind]int    // number of strings
+	kept     map[stringKind]int    // of these, those that the last dropStrings kept: more than are shown by name if too many have rank 0
+	limits   map[stringKind]uint64 // strings with a larger rank are counted under other
 	seed     uint64                // of ranks
 	earlier  Names                 // of rank 0
-	dropped  uint64                // visitors past MaxVisits have numbers beyond it; 0: there are none
+	dropped  uint64                // visitors with larger numbers were dropped; 0: none were
 
-	numbers []uint32 // scratch: the numbers of a record's strings here
-	hits    uint64   // likewise: of a record that was read
+	numbers []uint32 // scratch: numbers in this Day of the record's strings
+	hits    uint64   // scratch: hits in the record
 }
 
-// NewDay returns a Day of no hits.
+// NewDay returns an empty Day.
 func NewDay(opt Options) *Day {
 	d := &Day{opt: opt, networks: map[uint32][]uint32{}, counts: map[stringKind]int{}, kept: map[stringKind]int{}, limits: map[stringKind]uint64{}}
 	d.visits = visits{timeout: int32(opt.Timeout.Seconds()), names: &d.strings}
@@ -35,12 +35,13 @@ func NewDay(opt Options) *Day {
 	return d
 }
 
-// Prefer has strings that go on standing by name stay before others where there are too
-// many, and of the others those that seed chooses, which no client knows: who invents
-// paths must not choose which paths of the site go to other. It is for a Day of no hits.
-func (d *Day) Prefer(seed uint64, earlier Names) { d.seed, d.earlier = seed, earlier }
+// Prefer determines which strings stay if there are too many: first those in earlier, so
+// that they continue to be shown by name, then those chosen by seed, which no client knows:
+// a client that invents paths must not be able to choose which real paths are displaced.
+// Call it on an empty Day.
+func (d *Day) Prefer(seed uint64, earlier Names) { d.seed, d.earlier = seed, earlier } // strings of rank 0
 
-// rank returns the place of a string among those of its kind: the smallest stay.
+// rank returns the rank of a string within its kind: the smallest stay.
 func (d *Day) rank(text []byte) uint64 {
 	if d.earlier[string(text)] {
 		return 0
@@ -50,8 +51,8 @@ func (d *Day) rank(text []byte) uint64 {
 	return sum.Sum64()
 }
 
-// Add adds a record that Delta.AppendTo made. The error is errRecord, and then
-// nothing of it was added.
+// Add adds a record of Delta.AppendTo. If that is invalid, it returns errRecord and adds
+// nothing.
 func (d *Day) Add(record []byte) error {
 	if !d.read(record, false) {
 		return errRecord
@@ -65,7 +66,7 @@ func (d *Day) Add(record []byte) error {
 	return nil
 }
 
-// Hits returns how many hits a record has, of people and of robots; 0 for what is none.
+// Hits returns the number of hits in a record, of people and robots; 0 for an invalid one.
 func (d *Day) Hits(record []byte) uint64 {
 	if d.hits = 0; !d.read(record, false) {
 		return 0
@@ -73,7 +74,7 @@ func (d *Day) Hits(record []byte) uint64 {
 	return d.hits
 }
 
-// enforceBounds leaves what the bounds allow.
+// enforceBounds drops what exceeds the bounds.
 func (d *Day) enforceBounds() {
 	d.dropVisitors()
 	for k, n := range d.counts {
@@ -83,7 +84,7 @@ func (d *Day) enforceBounds() {
 	}
 }
 
-// read reads a record, and adds it. It reports whether it is one.
+// read parses a record, adds it if add is set, and reports whether it is valid.
 func (d *Day) read(record []byte, add bool) bool {
 	r := reader{text: record}
 	if r.number(math.MaxUint64) != recordVersion {
@@ -167,10 +168,10 @@ func (d *Day) read(record []byte, add bool) bool {
 
 const (
 	maxString    = 1 + max(maxPath, 255)
-	secondsOfDay = 25*3600 + 60 // the longest has 25 hours, and a leap second
+	secondsOfDay = 25*3600 + 60 // the longest day has 25 hours, and a leap second
 )
 
-// addNetwork notes that a network brought a string.
+// addNetwork records that a network sent a string.
 func (d *Day) addNetwork(n, network uint32) {
 	if len(d.strings.of(n)) == 1 {
 		return
@@ -180,8 +181,8 @@ func (d *Day) addNetwork(n, network uint32) {
 	}
 }
 
-// visitor returns a visitor, nil for one past MaxVisits. Of too many those with the
-// smallest numbers stay, so that it does not matter who came first.
+// visitor returns a visitor, nil for one past MaxVisits. If there are too many, those with
+// the smallest numbers stay, so that the order of arrival does not matter.
 func (d *Day) visitor(id uint64) *visitor {
 	if d.dropped != 0 && id > d.dropped {
 		return nil
@@ -195,7 +196,7 @@ func (d *Day) visitor(id uint64) *visitor {
 	return &d.visits.visitors[d.visits.of(id)]
 }
 
-// dropVisitors leaves MaxVisits visitors.
+// dropVisitors drops visitors beyond MaxVisits.
 func (d *Day) dropVisitors() {
 	old := d.visits
 	if old.len() <= d.opt.MaxVisits {
@@ -223,9 +224,9 @@ func (d *Day) dropVisitors() {
 
 var _ Keys = (*pseudonym.Cipher)(nil)
 
-// number returns the number of a string of a record. Of too many of a kind those with
-// the smallest ranks stay, so that it does not matter which came first; all others are
-// the string that is nothing but its kind.
+// number returns the number of a record's string. If there are too many of a kind, those
+// with the smallest ranks stay, so that the order of arrival does not matter; all others
+// become the string that consists only of its kind.
 func (d *Day) number(text []byte) uint32 {
 	k := stringKind(text[0])
 	if limit, ok := d.limits[k]; ok && len(text) > 1 && d.rank(text) > limit {
@@ -239,7 +240,7 @@ func (d *Day) number(text []byte) uint32 {
 	return n
 }
 
-// most is how many strings of a kind stand by name in a day.
+// most returns how many strings of a kind are shown by name for a day.
 func (o Options) most(k stringKind) int {
 	switch k {
 	case stringMissing:
@@ -250,10 +251,10 @@ func (o Options) most(k stringKind) int {
 	return o.MaxNames
 }
 
-// maxMissing is how many paths that are not there stand by name in a day.
+// maxMissing is how many missing paths are shown by name for a day.
 const maxMissing = 10_000
 
-// dropStrings leaves as many strings of a kind as stand by name.
+// dropStrings drops strings of a kind beyond those shown by name.
 func (d *Day) dropStrings(k stringKind) {
 	var ranks []uint64
 	old := d.strings
@@ -300,7 +301,7 @@ func (d *Day) dropStrings(k stringKind) {
 	d.kept[k] = d.counts[k]
 }
 
-// record returns all of the Day as a record.
+// record returns the whole Day as a record.
 func (d *Day) record() []byte {
 	for n, all := range d.networks {
 		for _, network := range all {

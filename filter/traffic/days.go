@@ -9,19 +9,19 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// Days are the days of an archive. Of many, all but the latest that were added to are
-// kept as records, which take a third of the memory.
+// Days holds the days of an archive. Only the most recently used ones are open; the others
+// are stored as records, which take a third of the memory.
 type Days struct {
 	opt    Options
 	open   map[civil.Day]*Day
 	parked map[civil.Day][]byte
-	used   []civil.Day // of open, by their last use
+	used   []civil.Day // keys of open, least recently used first
 }
 
-// openDays is how many days are open at a time.
+// openDays is the number of open days.
 const openDays = 8
 
-// NewDays returns Days without hits.
+// NewDays returns empty Days.
 func NewDays(opt Options) *Days {
 	return &Days{opt: opt, open: map[civil.Day]*Day{}, parked: map[civil.Day][]byte{}}
 }
@@ -45,7 +45,7 @@ func (a *Days) at(day civil.Day) *Day {
 	}
 	d := NewDay(a.opt)
 	if record, ok := a.parked[day]; ok {
-		d.Add(record) // a Day made it
+		d.Add(record) // no error: a Day made the record
 		delete(a.parked, day)
 	}
 	a.open[day] = d
@@ -53,7 +53,7 @@ func (a *Days) at(day civil.Day) *Day {
 	return d
 }
 
-// All lists the days, in their order.
+// All returns the days, sorted.
 func (a *Days) All() []civil.Day {
 	return slices.Sorted(concat(maps.Keys(a.open), maps.Keys(a.parked)))
 }
@@ -70,11 +70,11 @@ func concat[T any](all ...iter.Seq[T]) iter.Seq[T] {
 	}
 }
 
-// Figures returns the figures of a day, see Day.Figures. Names are decided in the order
-// of the days.
+// Figures returns the figures of a day, see Day.Figures. Call it in the order of the days,
+// since names carry over.
 func (a *Days) Figures(day civil.Day, names Names) trafficfile.Day {
 	return a.at(day).Figures(day, names)
 }
 
-// Record returns all of a day as a record.
+// Record returns a whole day as a record.
 func (a *Days) Record(day civil.Day) []byte { return a.at(day).record() }

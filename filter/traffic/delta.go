@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// kind says what a cell counts, and what its sums are.
+// kind is what a cell counts. Each kind defines the cell's id, sub and sums.
 type kind uint8
 
 const (
@@ -21,7 +21,7 @@ const (
 	kindMissing              // id: string. 0, hits
 	kindType                 // id: of types. pages, hits, bytes
 	kindIgnored              // hits
-	kindNetwork              // id: string; sub: a network that brought it. Nothing
+	kindNetwork              // id: string; sub: a network that sent it. No sums
 	kindGroup                // id: string. hits, microseconds, hits with a status of 4xx, and of 5xx
 	kindTime                 // id: string of a group; sub: of steps. hits
 	kindCountry              // id: country.Code. pages, hits, bytes
@@ -34,7 +34,7 @@ func (k kind) ofString() bool {
 	return k == kindPage || k == kindSite || k == kindMissing || k == kindNetwork || k == kindGroup || k == kindTime || k == kindCampaign
 }
 
-// stringKind keeps strings apart that are kept for different reasons.
+// stringKind separates strings that are kept for different reasons.
 type stringKind byte
 
 const (
@@ -46,18 +46,19 @@ const (
 	stringCampaign stringKind = 'c'
 )
 
-// Delta is what some hits of one day add to its figures. Emptied, it keeps its memory.
+// Delta is the contribution of some hits to the figures of a day. Emptied, it keeps its
+// memory.
 type Delta struct {
 	cells   cells
 	shared  shared
 	visits  visits
 	strings dictionary // the first byte of each is its stringKind
 	scratch []byte
-	use     uint32 // of its Counter; 0: nothing was counted since it was emptied
+	use     uint32 // the use of its Counter that it belongs to; 0: nothing counted since it was emptied
 }
 
-// cell returns the sums of a cell whose place a fact has, valid until the next cell is
-// added.
+// cell returns the sums of a cell that a fact has memorized in at, valid until the next cell
+// is added.
 func (d *Delta) cell(at *memo, k kind, id, sub uint32) *sums {
 	if !at.isOf(d) {
 		*at = memo{d.use, d.cells.number(cellOf(k, id, sub))}
@@ -65,7 +66,7 @@ func (d *Delta) cell(at *memo, k kind, id, sub uint32) *sums {
 	return &d.cells.all[at.n].sums
 }
 
-// NewDelta returns a Delta of no hits.
+// NewDelta returns an empty Delta.
 func (c *Counter) NewDelta() *Delta {
 	d := &Delta{}
 	d.visits = visits{timeout: int32(c.opt.Timeout.Seconds()), names: &d.strings}
@@ -160,10 +161,10 @@ func appendNumber(dst []byte, n uint64) []byte {
 
 const recordVersion = 3
 
-// errRecord is the error of a record that no Delta made, or one of a later version.
+// errRecord is returned for a record that is invalid, or of a later version.
 var errRecord = errors.New("not a record of traffic figures")
 
-// reader reads a record. After a flaw all it returns is 0.
+// reader parses a record. After an error it returns only zeros.
 type reader struct {
 	text []byte
 	bad  bool

@@ -2,31 +2,31 @@ package traffic
 
 import "github.com/zeebo/xxh3"
 
-// Digest tells lines apart as they were read: what is kept of two different lines may be
-// the same. Each has a newline behind it, which the digest has, too.
+// Digest identifies raw lines: different lines can be equal after redaction. It covers a
+// newline after each line.
 type Digest struct {
 	Size  uint64 // bytes
 	First uint64 // a hash of the first line
-	All   uint64 // and of all
+	All   uint64 // a hash of all lines
 }
 
-// Digester makes the Digest of lines. It serves one goroutine.
+// Digester computes the Digest of lines. One goroutine uses it.
 //
-// Of lines that stand behind each other in the input it takes all at once: to hash 64 KiB
-// takes a tenth of the time that their lines do, one by one.
+// It hashes lines that are adjacent in the input together: hashing 64 KiB at once takes a
+// tenth of the time that its lines take one by one.
 type Digester struct {
-	seed   uint64 // nobody knows it without the key of the day
+	seed   uint64 // unknown without the day's key
 	hash   *xxh3.Hasher
 	size   uint64
 	first  uint64
-	run    []byte // lines that are not hashed yet, where they were read
-	copied []byte // before these, and copied: too few to be worth a hash
+	run    []byte // lines not hashed yet, in the input buffer
+	copied []byte // copies of earlier lines, too few bytes to hash
 }
 
-// NewDigester returns a Digester of no lines.
+// NewDigester returns an empty Digester.
 func NewDigester(seed uint64) *Digester { return &Digester{seed: seed, hash: xxh3.NewSeed(seed)} }
 
-// Add adds a line, which is to stay as it is until Take or Sum is called.
+// Add adds a line, which must not change until Take or Sum is called.
 func (d *Digester) Add(line []byte) {
 	if at := len(d.run); at+1 < cap(d.run) && len(line) > 0 {
 		if next := d.run[:at+2]; next[at] == '\n' && &next[at+1] == &line[0] && at+1+len(line) <= cap(d.run) {
@@ -38,7 +38,7 @@ func (d *Digester) Add(line []byte) {
 	d.begin(line)
 }
 
-// begin begins a run of lines.
+// begin starts a run of adjacent lines.
 func (d *Digester) begin(line []byte) {
 	if d.size == 0 {
 		d.first = xxh3.HashSeed(line, d.seed)
@@ -48,16 +48,16 @@ func (d *Digester) begin(line []byte) {
 	d.size += uint64(len(line)) + 1
 }
 
-// AddCopied is Add for a line that may change before.
+// AddCopied is Add for a line that may change before that.
 func (d *Digester) AddCopied(line []byte) {
 	d.begin(line)
 	d.endRun()
 }
 
-// minHashed is as many bytes as are worth a hash.
+// minHashed is the number of bytes that are worth a call of the hash.
 const minHashed = 4 << 10
 
-// endRun takes the run, and the newline that is not in it.
+// endRun hashes or copies the run, with the newline after it.
 func (d *Digester) endRun() {
 	run := d.run
 	if d.run = nil; run == nil {
@@ -82,10 +82,10 @@ func (d *Digester) flushCopied() {
 
 var newline = []byte{'\n'}
 
-// Take lets go of the lines that were added.
+// Take ends the use of the lines that were added.
 func (d *Digester) Take() { d.endRun() }
 
-// Sum returns the Digest of what was added since the last Reset.
+// Sum returns the Digest of the lines added since the last Reset.
 func (d *Digester) Sum() Digest {
 	if d.size == 0 {
 		return Digest{}
@@ -95,7 +95,7 @@ func (d *Digester) Sum() Digest {
 	return Digest{d.size, d.first, d.hash.Sum64()}
 }
 
-// Reset has the Digester begin anew.
+// Reset empties the Digester.
 func (d *Digester) Reset() {
 	d.hash.Reset()
 	d.size, d.run, d.copied = 0, nil, d.copied[:0]

@@ -13,15 +13,15 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// Names are strings that may stand by name, whoever brings them: those of earlier days,
-// and those of a sitemap. Each begins with the letter of its kind.
+// Names are strings that may be shown by name without counting their networks: those of
+// earlier days, and those of a sitemap. Each begins with the letter of its kind.
 type Names map[string]bool
 
-// Add adds a path of pages.
+// Add adds the path of a page.
 func (n Names) Add(path string) { n[string(stringPage)+path] = true }
 
-// Figures returns the figures of a day as they may be kept for good. A string that
-// Options.MinGroup networks brought is added to names; all others become other.
+// Figures returns the figures of a day in the form that may be kept forever. A string that
+// Options.MinGroup networks sent is added to names; all others are counted under other.
 func (d *Day) Figures(day civil.Day, names Names) trafficfile.Day {
 	d.enforceBounds()
 	f := figures{d: d, names: names, cells: map[[2]string][]uint64{}, people: map[[2]string][]uint32{}}
@@ -43,13 +43,13 @@ func (d *Day) Figures(day civil.Day, names Names) trafficfile.Day {
 	return out
 }
 
-// figures is the work of Figures.
+// figures is the state of Figures.
 type figures struct {
 	d      *Day
 	names  Names
-	keys   []string // of the Day's strings: how each stands
+	keys   []string // the key of each of the Day's strings
 	cells  map[[2]string][]uint64
-	people map[[2]string][]uint32 // of browsers, systems and countries: addresses, MinGroup at most
+	people map[[2]string][]uint32 // addresses per browser, system and country, at most MinGroup
 	pages  uint64                 // of visits
 	public map[string]bool
 }
@@ -67,14 +67,14 @@ func (f *figures) add(kind, key string, numbers ...uint64) {
 	}
 }
 
-// nameStrings decides of each string whether it stands by name. Of more than MaxNames
-// those that sort first stay: which they are must not depend on who came first.
+// nameStrings decides which strings are shown by name. Of more than MaxNames, those that
+// sort first stay: the order of arrival must not matter.
 func (f *figures) nameStrings() {
 	d := f.d
 	all := d.strings.len()
 	f.keys = make([]string, all)
 	named := map[stringKind][]uint32{}
-	domains := map[string][]uint32{} // of sites without a name of their own: networks
+	domains := map[string][]uint32{} // networks of sites that are not shown by name
 	for n := range uint32(all) {
 		text := d.strings.of(n)
 		f.keys[n] = trafficfile.Other
@@ -98,7 +98,7 @@ func (f *figures) nameStrings() {
 		for _, n := range list[:min(len(list), d.opt.most(k))] {
 			text := string(d.strings.of(n))
 			f.keys[n] = text[1:]
-			if !f.public[text] || len(d.networks[n]) >= d.opt.MinGroup { // not by the sitemap alone
+			if !f.public[text] || len(d.networks[n]) >= d.opt.MinGroup { // not only because of the sitemap
 				f.names[text] = true
 			}
 		}
@@ -120,7 +120,7 @@ func (f *figures) countVisits() {
 	for i := range f.d.visits.visitors {
 		who := &f.d.visits.visitors[i]
 		if who.first == noVisit {
-			continue // nobody is a visitor who saw no page
+			continue // without a page it is not a visitor
 		}
 		visits, pages := uint64(0), uint64(0)
 		for n := who.first; n != noVisit; n = f.d.visits.all[n].next {
@@ -155,11 +155,11 @@ func (f *figures) addVisitor(kind, key string, who *visitor) {
 	}
 }
 
-// isFew reports whether a cell has fewer than MinGroup visitors. Those of one address count
-// once: who invents user agents must not bring a name alone.
+// isFew reports whether a cell has fewer than MinGroup visitors. Visitors with one address
+// count once: inventing user agents must not be enough to show a name.
 func (f *figures) isFew(at [2]string) bool { return len(f.people[at]) < f.d.opt.MinGroup }
 
-// lengthOf returns the class of a visit's length: up to so long.
+// lengthOf returns the class of a visit's length, named by its upper bound.
 func lengthOf(v *visit) string {
 	if v.pages == 1 {
 		return "one-page"
@@ -175,7 +175,7 @@ func lengthOf(v *visit) string {
 	return "more"
 }
 
-// depthOf returns the class of a visit's pages: up to so many.
+// depthOf returns the class of a visit's number of pages, named by its upper bound.
 func depthOf(pages uint32) string {
 	for _, most := range []uint32{1, 2, 3, 5, 10, 20} {
 		if pages <= most {
@@ -193,7 +193,7 @@ func (f *figures) countCells() {
 		switch c.kind() {
 		case kindTotal:
 			f.add("total", sides[sub&1], s[:3]...)
-			if sub == 0 && s[0] > f.pages { // of visitors past the bound, and of nobody that is known
+			if sub == 0 && s[0] > f.pages { // pages of visitors past the bound, or of unknown clients
 				f.add("total", "without-visit", s[0]-f.pages)
 			}
 		case kindHour:
@@ -247,8 +247,7 @@ func nameOf(names []string, n uint32) string {
 	return trafficfile.Other
 }
 
-// fold brings the cells of a kind that fewer than MinGroup visitors stand behind into
-// other.
+// fold merges cells of a kind with fewer than MinGroup visitors into other.
 func (f *figures) fold(kind, other string) {
 	for at, numbers := range f.cells {
 		if at[0] == kind && at[1] != other && f.isFew(at) {
@@ -258,8 +257,8 @@ func (f *figures) fold(kind, other string) {
 	}
 }
 
-// foldCountries is fold for countries, but that other is never one alone: of the visitors
-// of a day it would tell which they are. Who is in no country that is known stays apart.
+// foldCountries is fold for countries, except that other is never a single one, which would
+// identify its few visitors. Unknown countries stay separate.
 func (f *figures) foldCountries() {
 	var few, enough []string
 	for at := range f.cells {

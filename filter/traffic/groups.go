@@ -14,18 +14,18 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// Groups are requests of which hits, errors and durations are counted together: those to
-// one value in a URL, such as a layer of a map. They do not change.
+// Groups are groups of requests with a common value in the URL, such as a layer of a map,
+// whose hits, errors and durations are counted. They are immutable.
 type Groups struct {
 	patterns []string
 	matcher  *rooms.Matcher
 }
 
-// groupPlaceholder is where the name of a group stands in a pattern.
+// groupPlaceholder marks the name of a group in a pattern.
 const groupPlaceholder = "{group}"
 
-// NewGroups returns the Groups of patterns such as /ows?layers={group} or
-// /api/{group}/items: as those of rooms.NewMatcher, with {group} for {room}.
+// NewGroups returns the Groups for patterns such as /ows?layers={group} or
+// /api/{group}/items, which have the syntax of rooms.NewMatcher with {group} for {room}.
 func NewGroups(patterns []string) (*Groups, error) {
 	var asRooms []string
 	for _, p := range patterns {
@@ -50,14 +50,14 @@ func NewGroups(patterns []string) (*Groups, error) {
 	return &Groups{slices.Clone(patterns), m}, nil
 }
 
-// String returns the patterns as the options of a day's file have them.
+// String returns the patterns for the options in a day's file.
 func (g *Groups) String() string { return strings.Join(g.patterns, ",") }
 
-// maxGroups is how many groups stand by name in a day.
+// maxGroups is how many groups are shown by name for a day.
 const maxGroups = 1000
 
-// countGroup counts a hit in the group that it is of, if it is of any. A group stands by
-// name because networks of people brought it.
+// countGroup counts a hit under its group, if it has one. Only people's networks count for
+// showing a group by name.
 func (c *Counter) countGroup(d *Delta, h *Hit, v *Visitors, who *agentFact, robot bool) {
 	c.requests.splitRequest(h)
 	var m rooms.Match
@@ -81,29 +81,30 @@ func (c *Counter) countGroup(d *Delta, h *Hit, v *Visitors, who *agentFact, robo
 	}
 }
 
-// keptValue returns a value of a URL as it may be kept, valid until the next call. It is
-// no path: a slash in it is part of the name.
+// keptValue returns a value in a URL as it may be kept, valid until the next call. It is not
+// a path: a slash is part of the name.
 func (r *requests) keptValue(value []byte) []byte {
 	r.kept = appendDecoded(r.kept[:0], value)
 	return keptName(r.kept, !r.rules.Secrets)
 }
 
-// keptName returns what of a decoded name may be kept, nil for one that goes to other.
+// keptName returns the part of a decoded name that may be kept, nil for one counted under
+// other.
 func keptName(name []byte, mask bool) []byte {
 	if mask && looksSecret(name) || string(name) == trafficfile.Other {
 		return nil
 	}
 	if len(name) > maxPath {
 		name = append(name[:maxPath-1], '*')
-		if mask && looksSecret(name) { // an address can end behind the bound, and what is cut can look like a token
+		if mask && looksSecret(name) { // truncation can make it look like a token, or hide that it is an address
 			return nil
 		}
 	}
 	return name
 }
 
-// steps are the upper bounds of durations in microseconds, four to a doubling, from 64
-// µs to an hour. What takes longer is in the last.
+// steps are the upper bounds of duration classes in microseconds, four per doubling, from 64
+// µs to an hour. The last class also has anything longer.
 var steps = func() (list []uint64) {
 	for i := 0; ; i++ {
 		most := uint64(math.Round(64 * math.Pow(2, float64(i)/4)))
@@ -114,12 +115,12 @@ var steps = func() (list []uint64) {
 	}
 }()
 
-// stepOf returns the step of a duration: the first that is not below.
+// stepOf returns the index of the first step that is not below micros.
 func stepOf(micros uint64) uint32 {
 	if micros <= steps[0] {
 		return 0
 	}
-	// Each doubling has four steps: the search begins at that of the power of two below.
+	// Each doubling has four steps: start at the power of two below.
 	at := min(4*(bits.Len64(micros-1)-7), len(steps)-1)
 	for at < len(steps)-1 && steps[at] < micros {
 		at++
@@ -127,22 +128,23 @@ func stepOf(micros uint64) uint32 {
 	return uint32(at)
 }
 
-// timeKey is the key of a step of a group: the most microseconds, and the name.
+// timeKey returns the key of a step of a group: the upper bound in microseconds, and the
+// name.
 func timeKey(step uint32, name string) string {
 	return strconv.FormatUint(steps[min(int(step), len(steps)-1)], 10) + " " + name
 }
 
-// unit is what a duration is measured in.
+// unit is the unit of a duration.
 type unit uint8
 
 const (
-	unitByForm unit = iota // seconds where it has a decimal point, else microseconds
+	unitByForm unit = iota // seconds if it has a decimal point, else microseconds
 	seconds                // %T
 	millis
 	micros // %D
 )
 
-// unitsOf returns the units of the directives of a format.
+// unitsOf returns the units of a format's directives.
 func unitsOf(p format.Parser) (units []unit) {
 	known, ok := p.(interface{ Directives() []string })
 	if !ok {
@@ -165,11 +167,11 @@ func unitsOf(p format.Parser) (units []unit) {
 	return units
 }
 
-// maxMicros is more than any request takes, eleven days: sums stay within 64 bits.
+// maxMicros, eleven days, is longer than any request, and keeps sums within 64 bits.
 const maxMicros = 1e12
 
-// duration reads a duration: digits, a decimal point, an exponent as Caddy may write it.
-// It is false for what is none.
+// duration parses a duration: digits, a decimal point, and an exponent as Caddy may write
+// it. It returns false for other texts.
 func duration(text []byte, u unit) (uint64, bool) {
 	n, places, exponent, digits, point := 0.0, 0, 0, 0, false
 	for i, c := range text {

@@ -10,31 +10,31 @@ import (
 	"hushpipe/format/machine"
 )
 
-// Hit is what a line says of a request.
+// Hit is the part of a line that describes a request.
 type Hit struct {
-	Second    int32 // of the day, by the line's own zone; -1: not known
+	Second    int32 // of the day, in the line's own zone; -1: unknown
 	Status    int
 	Bytes     uint64
 	Request   Request
-	Referrer  []byte // as it stands in the log
+	Referrer  []byte // as logged
 	Agent     Agent
 	Client    pseudonym.Addr
 	HasClient bool   // Client is an address
-	Micros    uint64 // how long the answer took, in microseconds
+	Micros    uint64 // duration of the response, in microseconds
 	Timed     bool   // Micros is known
 	texts     texts
 }
 
-// texts are those of a usual line, Request.Line, Referrer and Agent: they are looked for
-// where they are needed, since most are known by their Place.
+// texts are Request.Line, Referrer and Agent of a fast-parsed line. They are located only
+// when needed, since most are known by their Place.
 type texts struct {
-	pending bool // they were not looked for yet
+	pending bool // not located yet
 	line    []byte
 	delims  *machine.Delimiters
 	of      format.FastRequestParser
 }
 
-// loadTexts finds the texts.
+// loadTexts locates the texts if that is still to be done.
 func (h *Hit) loadTexts() {
 	if h.texts.pending {
 		h.findTexts()
@@ -49,42 +49,41 @@ func (h *Hit) findTexts() {
 	h.texts.pending = false
 }
 
-// Request is what was asked for. A Line that alone tells method and target is split where
-// they are needed.
+// Request is the request line. If the log has only Line, method and target are split from it
+// when needed.
 type Request struct {
-	Line   []byte // nil: method and target are there
-	Method []byte // nil: not known
+	Line   []byte // nil: Method and Target are set
+	Method []byte // nil: unknown
 	Target []byte // path and query, or a URL
 	At     Place  // of Line
 }
 
-// Agent is the program that asked.
+// Agent is the user agent.
 type Agent struct {
-	Text  []byte // as it stands in the log
-	Known bool   // the format has agents
+	Text  []byte // as logged
+	Known bool   // the format has user agents
 	At    Place  // of Text
 }
 
-// Hits finds what lines say of requests. It serves one goroutine.
+// Hits extracts Hits from lines. One goroutine uses it.
 type Hits struct {
 	loc             *time.Location    // of epochs
-	json            *format.JSONNodes // nil: no line is JSON
+	json            *format.JSONNodes // nil: lines are not JSON
 	hit             Hit
-	usual           Hit    // of At
+	usual           Hit    // returned by At
 	units           []unit // of durations, by directive
 	request, target []byte
 	scratch         []byte // of the target
 	referrer, agent []byte // scratch of those
 }
 
-// NewHits returns Hits of lines that p reads, whose epochs are dated in loc.
-func NewHits(p format.Parser, loc *time.Location) *Hits {
+// NewHits returns Hits for lines that p parses; loc is the zone for epoch times.
+func NewHits(p format.Parser, loc *time.Location) *Hits { // for epoch times
 	return &Hits{loc: loc, json: format.NewJSONNodes(p), units: unitsOf(p)}
 }
 
-// Of returns what a line that was read says, with all its fields: see
-// format.FastAllParser. It is false for a line without a request. What it returns is valid
-// until the next call, and as long as the line.
+// Of returns the Hit of a parsed line with all its fields, see format.FastAllParser; false
+// for a line without a request. The Hit is valid until the next call, and while the line is.
 func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	r.hit = Hit{Second: -1, Status: l.Status}
 	r.request, r.target = nil, nil
@@ -122,8 +121,8 @@ func (r *Hits) Of(line []byte, l *format.Line) (*Hit, bool) {
 	return h, l.Status > 0 || target != nil
 }
 
-// At is Of for a usual line, which ParseFastRequest of g was meant for. Its marks have to stay
-// as they are, too.
+// At is Of for a line accepted by ParseFastRequest of g. Its delimiters m must stay valid,
+// too.
 func (r *Hits) At(line []byte, m *machine.Delimiters, g format.FastRequestParser, status int) (*Hit, bool) {
 	h := &r.usual
 	second, size := format.ClockAndSize(line, m)
@@ -147,7 +146,7 @@ func (r *Hits) unit(f *format.Field) unit {
 	return unitByForm
 }
 
-// setField takes the value of a field, a duration in a unit.
+// setField sets the value of a field; u is the unit of a duration.
 func (r *Hits) setField(role format.Role, text []byte, u unit) {
 	h := &r.hit
 	switch role {
@@ -164,7 +163,7 @@ func (r *Hits) setField(role format.Role, text []byte, u unit) {
 	case format.RoleSize:
 		h.Bytes = number(text)
 	case format.RoleDuration:
-		if n, ok := duration(text, u); ok && (!h.Timed || u == micros) { // the finest
+		if n, ok := duration(text, u); ok && (!h.Timed || u == micros) { // prefer the finest unit
 			h.Micros, h.Timed = n, true
 		}
 	case format.RoleReferer:
@@ -174,10 +173,10 @@ func (r *Hits) setField(role format.Role, text []byte, u unit) {
 	}
 }
 
-// maxBytes is more than any answer has: sums of such sizes stay within 64 bits.
+// maxBytes is larger than any response, and keeps sums within 64 bits.
 const maxBytes = 1 << 44
 
-// number reads digits; what is none, as the - of a size, is 0.
+// number parses digits; anything else, such as the - of a size, is 0.
 func number(text []byte) (n uint64) {
 	for _, c := range text {
 		if !isDigit(c) || n > maxBytes {
@@ -188,14 +187,14 @@ func number(text []byte) (n uint64) {
 	return n
 }
 
-// sizeIn is number of a part of a line, which is digits or -.
+// sizeIn is number for a span of a line that is digits or -.
 func sizeIn(line []byte, s format.Span) uint64 {
 	before := 8 - (s.End - s.Start)
 	if uint(before) >= 8 || s.End < 8 || line[s.Start] == '-' {
 		return number(s.Of(line))
 	}
-	// Eight digits at once, of which those before the number are none: pairs of them,
-	// pairs of these, and again.
+	// Eight digits at once, with those before the number zeroed: combine pairs of digits,
+	// then pairs of these, and again.
 	shift := uint(before) * 8 & 63
 	digits := binary.LittleEndian.Uint64(line[s.End-8:]) >> shift << shift & 0x0f0f_0f0f_0f0f_0f0f
 	pairs := (10*digits + digits>>8) & 0x00ff_00ff_00ff_00ff
@@ -203,5 +202,5 @@ func sizeIn(line []byte, s format.Span) uint64 {
 	return uint64(uint32(10_000*fours + fours>>32))
 }
 
-// See notes who sent a request.
+// See sets the client of the hit.
 func (h *Hit) See(client pseudonym.Addr) { h.Client, h.HasClient = client, true }

@@ -12,20 +12,19 @@ import (
 	"hushpipe/format/referrer"
 )
 
-// Most texts come again and again: the user agent of a browser, the request of a style
-// sheet. knownTexts remembers what was told of those that came lately, in a table that
-// grows up to a fixed size. Who invents texts only brings the long way back, whose time is
-// bounded.
+// textCache caches facts about texts. Most texts repeat: the user agent of a browser, the
+// request for a style sheet. It is a table that grows up to a fixed size. A client that
+// invents texts only causes cache misses, whose cost is bounded.
 type textCache[F any] struct {
-	entries []cachedText[F] // as many as a power of two
+	entries []cachedText[F] // a power of two
 	misses  int
-	off     bool // nothing is known: the plain reference
+	off     bool // never caches: the reference for tests
 }
 
 type cachedText[F any] struct {
 	sum  uint64
 	n    uint8
-	part bool // the text goes on behind these bytes
+	part bool // the full text continues after these bytes
 	used bool
 	text [maxKnown]byte
 	fact F
@@ -37,8 +36,8 @@ const (
 	manyTexts = 1 << 12
 )
 
-// find returns what is known of a text, or where it is to be put: nil for one that is too
-// long.
+// find returns the entry of a text and whether it is cached; otherwise the entry is where to
+// put it, nil for a text that is too long.
 func (k *textCache[F]) find(text []byte, part bool) (e *cachedText[F], sum uint64, known bool) {
 	if len(text) > maxKnown || k.off {
 		return nil, 0, false
@@ -58,21 +57,20 @@ func (k *textCache[F]) find(text []byte, part bool) (e *cachedText[F], sum uint6
 	return e, sum, false
 }
 
-// put makes a text known at the place that find returned.
+// put caches a text in an entry that find returned.
 func (e *cachedText[F]) put(text []byte, sum uint64, part bool, fact F) *F {
 	e.sum, e.n, e.part, e.used, e.fact = sum, uint8(copy(e.text[:], text)), part, true, fact
 	return &e.fact
 }
 
-// Place tells that a text is the same as that of an earlier hit: where its user keeps it,
-// and a number that is another one whenever another text is kept there. The zero Place
-// tells nothing.
+// Place identifies a text that equals that of an earlier hit: the caller's slot for it, and
+// a number that changes whenever the slot gets another text. The zero Place means unknown.
 type Place struct {
 	At uint16
 	ID uint32
 }
 
-// placeCache are what is known of texts by their Place.
+// placeCache caches facts about texts by their Place.
 type placeCache[F any] struct{ entries []placeEntry[F] }
 
 type placeEntry[F any] struct {
@@ -80,7 +78,7 @@ type placeEntry[F any] struct {
 	fact F
 }
 
-// find returns the entry of a Place, and whether it is of its text.
+// find returns the entry of a Place, and whether it is valid for its text.
 func (k *placeCache[F]) find(p Place) (e *placeEntry[F], known bool) {
 	if at := int(p.At); at >= len(k.entries) {
 		entries := make([]placeEntry[F], max(1<<8, 1<<bits.Len16(p.At)))
@@ -91,22 +89,22 @@ func (k *placeCache[F]) find(p Place) (e *placeEntry[F], known bool) {
 	return e, e.id == p.ID
 }
 
-// memo is where a Delta has something, in one of its uses. What other uses have there is
-// nothing of it.
+// memo is the index of something in a Delta, for one of its uses. In any other use it is
+// invalid.
 type memo struct{ use, n uint32 }
 
-// isOf reports whether n is of a Delta.
+// isOf reports whether n is valid for d.
 func (m *memo) isOf(d *Delta) bool { return m.use == d.use }
 
-// agentFact is what is known of a user agent.
+// agentFact holds the facts about a user agent.
 type agentFact struct {
 	agent.Agent
-	sum     uint64 // what visitors are told apart by
+	sum     uint64 // hash that tells visitors apart
 	ignored bool
 	robot   memo // its cell
 }
 
-// purpose is what a request is for, as far as it does not depend on the answer.
+// purpose is what a request is for, as far as that does not depend on the response.
 type purpose uint8
 
 const (
@@ -117,46 +115,45 @@ const (
 	forNothing // it has no path
 )
 
-// requestFact is what is known of a request.
+// requestFact holds the facts about a request.
 type requestFact struct {
 	purpose   purpose
 	robotsTxt bool
 	plain     bool   // the path may be kept as it is
-	query     bool   // there is one
-	file      uint8  // the number of its type
-	at, end   uint8  // the path in the text that is known
+	query     bool   // it has a query
+	file      uint8  // index of its type
+	at, end   uint8  // span of the path in the cached text
 	page      target // as a page
-	missing   target // as one that is not there
+	missing   target // as a missing path
 }
 
-// target is a string that networks bring, in the use of a Delta.
+// target is a string that networks send, in one use of a Delta.
 type target struct {
 	memo            // the string
 	cell     uint32 // its cell
-	networks uint8  // that brought it, as many as matter
-	last     uint32 // of these
+	networks uint8  // number of networks, as far as it matters
+	last     uint32 // the last of them
 }
 
-// originFact is what is known of a referrer.
+// originFact holds the facts about a referrer.
 type originFact struct {
 	kind    referrer.Kind
 	name    uint16
-	at, end uint8 // the host of a Site in the text that is known; equal: it does not stand by name
+	at, end uint8 // span of a Site's host in the cached text; empty: not shown by name
 	site    target
 	cell    memo
 }
 
-// Visitors knows under which numbers the visitors of a day are counted. It serves one
-// goroutine.
+// Visitors caches the numbers of a day's visitors. One goroutine uses it.
 type Visitors struct {
 	keys    Keys
-	entries []knownVisitor // as many as a power of two
+	entries []knownVisitor // a power of two
 	misses  int
-	content uint64 // of the database of countries
+	content uint64 // version of the database of countries
 	room    [20]byte
 }
 
-// knownVisitor fills a cache line.
+// knownVisitor has the size of a cache line.
 type knownVisitor struct {
 	who     [2]uint64 // the address
 	agent   uint64    // agentFact.sum
@@ -165,7 +162,7 @@ type knownVisitor struct {
 	address uint32 // see visitor
 	country country.Code
 	used    bool
-	seen    memo // in the visits of a Delta
+	seen    memo // its index in the visits of a Delta
 	hits    memo // the cell of its country
 }
 
@@ -174,10 +171,10 @@ const (
 	manyVisitors = 1 << 15
 )
 
-// NewVisitors returns the Visitors of a day, whose numbers keys make.
+// NewVisitors returns the Visitors of a day; keys computes their numbers.
 func NewVisitors(keys Keys) *Visitors { return &Visitors{keys: keys} }
 
-// of returns what is known of who sent a hit, valid until the next call.
+// of returns the entry of a hit's client, valid until the next call.
 func (v *Visitors) of(c *Counter, h *Hit, who *agentFact) *knownVisitor {
 	agent := who.sum
 	if c.opt.ByAddress {

@@ -12,38 +12,38 @@ import (
 	"hushpipe/filter/country"
 )
 
-// Options say what is counted, and how.
+// Options configure what is counted, and how.
 type Options struct {
-	Own       []string       // hosts of the site itself, in lower case, without "www."
-	Timeout   time.Duration  // of a visit: a longer gap between two pages begins another
-	ByAddress bool           // a visitor is an address, whatever its user agent
-	MinGroup  int            // networks that must bring a string before it stands by name, and visitors of a country, browser or system
-	IgnoreNet []netip.Prefix // whose lines are left out
-	IgnoreUA  []string       // parts of user agents whose lines are left out, in lower case
-	Public    []string       // paths that stand by name in any case, as of a sitemap
-	Standing  []string       // paths that the file of the day names, by a sitemap of then
-	Sitemap   bool           // there are such, also where Public has none: another process has them
-	MaxVisits int            // visitors of a day; those past it are counted, and their visits are not
-	MaxNames  int            // strings of a day by kind; those past it go to other
+	Own       []string       // the site's own hosts, in lower case, without "www."
+	Timeout   time.Duration  // a longer gap between two pages begins another visit
+	ByAddress bool           // visitors are told apart only by address, not by user agent
+	MinGroup  int            // networks needed to show a string by name, and visitors needed for a country, browser or system
+	IgnoreNet []netip.Prefix // lines from there are ignored
+	IgnoreUA  []string       // parts of user agents whose lines are ignored, in lower case
+	Public    []string       // paths always shown by name, as of a sitemap
+	Standing  []string       // paths that the day's existing file shows by name, because of an earlier sitemap
+	Sitemap   bool           // there is a sitemap, even if Public is empty because another process has it
+	MaxVisits int            // visitors per day; beyond that, hits are counted but not visits
+	MaxNames  int            // strings per day and kind; the rest is counted under other
 
-	Groups    *Groups           // nil: there are none
-	Countries *country.Database // nil: they are not counted
+	Groups    *Groups           // nil: none
+	Countries *country.Database // nil: not counted
 
 	Rules *Rules // nil: defaultRules
 
 	mixed string // see Mix
 }
 
-// Defaults are the Options where nothing is said.
+// Defaults returns the default Options.
 func Defaults() Options {
 	return Options{Timeout: 30 * time.Minute, MinGroup: 5, MaxVisits: 500_000, MaxNames: 50_000}
 }
 
-// LeastGroup is the least MinGroup: with two, who is one of them knows the other.
+// LeastGroup is the smallest MinGroup: of two networks, each would know the other.
 const LeastGroup = 3
 
-// String is how a day's file tells which options shaped it. Of what it leaves out it
-// tells how many: networks are the operator's own, and the file is for others to read.
+// String returns the options as a day's file records them. For ignored networks and agents
+// it only has their number: they are the operator's own, and the file is for others to read.
 func (o Options) String() string {
 	if o.mixed != "" {
 		return o.mixed
@@ -77,12 +77,12 @@ func (o Options) String() string {
 	return text
 }
 
-// HasSitemap reports whether options as String tells them are of a sitemap.
+// HasSitemap reports whether options, in the form of String, include a sitemap.
 func HasSitemap(options string) bool {
 	return slices.Contains(strings.Fields(options), "sitemap=yes")
 }
 
-// recordedOptions are the Options as journals have them.
+// recordedOptions are the Options as stored in journals.
 type recordedOptions struct {
 	Own       []string       `json:"own,omitempty"`
 	Seconds   int64          `json:"timeout"`
@@ -97,9 +97,9 @@ type recordedOptions struct {
 	Country   string         `json:"country,omitempty"` // the name of the database
 }
 
-// Record returns the options as a text that ParseOptions reads: the same for the same
-// options. It has what is left out, so it is for encrypted records. Of a sitemap it says
-// that there is one, since a sitemap changes with the site. Rules are not in it.
+// Record returns the options in the form of ParseOptions, equal for equal options. It
+// includes what is ignored, so it is only for encrypted records. It records that there is a
+// sitemap but not its paths, which change with the site. Rules are not included.
 func (o Options) Record() []byte {
 	r := recordedOptions{Own: slices.Clone(o.Own), Seconds: int64(o.Timeout / time.Second), ByAddress: o.ByAddress, MinGroup: o.MinGroup,
 		IgnoreNet: slices.Clone(o.IgnoreNet), IgnoreUA: slices.Clone(o.IgnoreUA), Sitemap: o.Sitemap || len(o.Public) > 0,
@@ -120,7 +120,7 @@ func (o Options) Record() []byte {
 	return text
 }
 
-// ParseOptions reads what Record returns. It is false for any other text.
+// ParseOptions parses the output of Record. It returns false for any other text.
 func ParseOptions(text []byte) (o Options, ok bool) {
 	var r recordedOptions
 	if json.Unmarshal(text, &r) != nil || r.Seconds <= 0 || r.MinGroup < LeastGroup || r.MaxVisits <= 0 || r.MaxNames <= 0 {
@@ -141,8 +141,8 @@ func ParseOptions(text []byte) (o Options, ok bool) {
 	return o, true
 }
 
-// Mix returns the Options of a day of which parts were counted with several: the strictest
-// bounds, the longest timeout, and countries if there are any. Its String names all of
+// Mix returns the Options for a day whose parts were counted with several: the strictest
+// bounds, the longest timeout, and countries if any part has them. Its String lists all of
 // them.
 func Mix(all []Options) Options {
 	o := all[0]
@@ -157,14 +157,14 @@ func Mix(all []Options) Options {
 		slices.Sort(texts)
 		texts = slices.Compact(texts)
 		o.mixed = strings.Join(texts[:min(len(texts), maxMixed)], " and ")
-		if len(texts) < len(all) { // they leave out others
+		if len(texts) < len(all) { // they differ only in what they ignore
 			o.mixed += " and another ignore"
 		}
 	}
 	return o
 }
 
-// maxMixed is how many options of one day its file names.
+// maxMixed bounds how many options a day's file lists.
 const maxMixed = 4
 
 func short(d time.Duration) string {
@@ -174,15 +174,15 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%ds", d/time.Second)
 }
 
-// Rules say what is a page.
+// Rules define what a page is.
 type Rules struct {
-	Assets  []string // extensions of what is no page, with their dot
+	Assets  []string // extensions of files that are not pages, with their dot
 	Methods []string // of pages
 	Feeds   bool     // feeds are pages
 	Robots  bool     // robots are people
-	Secrets bool     // what looks like a secret stays in paths
-	Others  bool     // what a program looks for by itself is a page: robots.txt and the like
+	Secrets bool     // keep segments of paths that look like secrets
+	Others  bool     // files that programs request by themselves, such as robots.txt, are pages
 }
 
-// defaultRules are those of hushpipe.
+// defaultRules are hushpipe's own rules.
 var defaultRules = Rules{Assets: assets, Methods: []string{"GET"}}

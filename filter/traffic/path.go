@@ -2,11 +2,11 @@ package traffic
 
 import "bytes"
 
-// maxPath is how long a path may be that is kept.
+// maxPath is the maximum length of a path that is kept, in bytes.
 const maxPath = 120
 
 // appendPath appends a request target as it may be kept: without scheme, host, query and
-// parameters (;…). With mask, segments that look like a secret are replaced by *.
+// parameters (;…). With mask, it replaces segments that look like a secret by *.
 func appendPath(dst, target []byte, mask bool) []byte {
 	target = path(target)
 	start := len(dst)
@@ -30,7 +30,7 @@ func appendPath(dst, target []byte, mask bool) []byte {
 	return dst
 }
 
-// path returns the path of a request target, which may be a whole URL.
+// path returns the path of a request target, which may be an absolute URL.
 func path(target []byte) []byte {
 	if len(target) > 0 && target[0] != '/' {
 		if _, rest, ok := bytes.Cut(target, []byte("://")); ok {
@@ -44,7 +44,7 @@ func path(target []byte) []byte {
 	if end := bytes.IndexAny(target, "?;#&"); end >= 0 {
 		target = target[:end]
 	}
-	for i := 0; i+2 < len(target); i++ { // the same, escaped
+	for i := 0; i+2 < len(target); i++ { // and their escaped forms
 		if target[i] == '%' {
 			switch hi, lo := unhex(target[i+1]), unhex(target[i+2]); hi<<4 | lo {
 			case '?', ';', '#', '&':
@@ -55,8 +55,8 @@ func path(target []byte) []byte {
 	return target
 }
 
-// appendDecoded decodes the escapes of unreserved characters (RFC 3986, section 2.3),
-// which mean the same without; of all others it writes the digits large.
+// appendDecoded decodes the escapes of unreserved characters (RFC 3986, section 2.3), which
+// are equivalent, and writes the digits of all others in upper case.
 func appendDecoded(dst, text []byte) []byte {
 	for i := 0; i < len(text); i++ {
 		c := text[i]
@@ -72,7 +72,7 @@ func appendDecoded(dst, text []byte) []byte {
 				continue
 			}
 		}
-		if c <= ' ' || c >= 0x7f || c == '\\' || c == '"' { // nothing that a server would answer well
+		if c <= ' ' || c >= 0x7f || c == '\\' || c == '"' { // no server serves such a path
 			c = '_'
 		}
 		dst = append(dst, c)
@@ -102,14 +102,14 @@ func isUpper(c byte) bool  { return 'A' <= c && c <= 'Z' }
 func isLetter(c byte) bool { return isLower(c) || isUpper(c) }
 
 // looksSecret reports whether a segment of a path looks like a token, an identity or an
-// address: a UUID or other long hexadecimal digits, long numbers but dates, words of
-// mixed case and digits, three dotted parts as of a JSON web token, and what has an @.
+// address: a UUID or other long hexadecimal digits, long numbers except dates, words of
+// mixed case and digits, three dotted parts as in a JSON web token, or anything with an @.
 func looksSecret(s []byte) bool {
 	if bytes.IndexByte(s, '@') >= 0 || bytes.Contains(s, []byte("%40")) || bytes.Contains(s, []byte("%3A")) ||
 		bytes.Contains(s, []byte("%25")) || bytes.Contains(s, []byte("%EF%BC%A0")) || isDotted(s) || isJoined(s) {
 		return true
 	}
-	for len(s) > 0 { // by words: runs of letters, digits and what joins a token
+	for len(s) > 0 { // word by word
 		n := 0
 		for n < len(s) && (isLetter(s[n]) || isDigit(s[n])) {
 			n++
@@ -126,7 +126,7 @@ func looksSecret(s []byte) bool {
 	return false
 }
 
-// isDotted tells an IPv4 address, an IPv6 address, and three parts of base64.
+// isDotted detects an IPv4 address, an IPv6 address, and three parts of base64.
 func isDotted(s []byte) bool {
 	if bytes.Count(s, []byte(":")) >= 2 {
 		return true
@@ -144,7 +144,7 @@ func isDotted(s []byte) bool {
 			if numbers == 4 && (i+1 == len(s) || !isDigit(s[i+1])) {
 				return true
 			}
-		case (c == '.' || c == '-' || c == '_' || c == ' ') && digits > 0: // campaigns have blanks
+		case (c == '.' || c == '-' || c == '_' || c == ' ') && digits > 0: // campaigns contain spaces
 			digits = 0
 		default:
 			numbers, digits = 0, 0
@@ -169,8 +169,8 @@ func isDotted(s []byte) bool {
 	return false
 }
 
-// hasJWT tells the first two parts of a JSON web token, wherever it stands: the first
-// begins as {" does in base64, in a host's name in small letters.
+// hasJWT detects the first two parts of a JSON web token anywhere in s: the first begins
+// like {" in base64; in a host name it is in lower case.
 func hasJWT(s []byte) bool {
 	const least = 6 // characters of a part
 	head := false   // the part before is the first of a token
@@ -183,7 +183,7 @@ func hasJWT(s []byte) bool {
 	return false
 }
 
-// isToken judges a run of letters and digits.
+// isToken reports whether a run of letters and digits looks like a token.
 func isToken(s []byte) bool {
 	digits, lower, upper, hex := 0, 0, 0, 0
 	for _, c := range s {
@@ -213,9 +213,9 @@ func isToken(s []byte) bool {
 	return false
 }
 
-// isJoined tells keys of several parts, ABCDE-1F2G3-4H5I6, and base64 with its - and _:
-// three parts of one length of which two have digits among letters, or a part of large
-// and small letters and digits in something long.
+// isJoined detects keys of several parts, ABCDE-1F2G3-4H5I6, and base64 with - and _: three
+// parts of equal length of which two have digits among letters, or a part with upper and
+// lower case letters and digits in a long text.
 func isJoined(s []byte) bool {
 	parts, mixed, strong, all, length := 0, 0, 0, 0, 0
 	for len(s) > 0 {
@@ -252,7 +252,7 @@ func isJoined(s []byte) bool {
 	return parts >= 3 && length >= 4 && mixed >= 2 || parts >= 2 && strong > 0 && all >= 12
 }
 
-// changes counts the changes of case.
+// changes returns the number of changes of case.
 func changes(s []byte) (n int) {
 	for i := 1; i < len(s); i++ {
 		if isUpper(s[i]) != isUpper(s[i-1]) {
@@ -262,7 +262,7 @@ func changes(s []byte) (n int) {
 	return n
 }
 
-// isDate tells 20261122 and, with a time behind it, 20261122064600.
+// isDate reports whether s is a date such as 20261122, perhaps with a time, 20261122064600.
 func isDate(s []byte) bool {
 	if len(s) != 8 && len(s) != 12 && len(s) != 14 || string(s[:2]) != "19" && string(s[:2]) != "20" {
 		return false

@@ -15,8 +15,8 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// ParseNames reads the strings that stand by name, one a line behind the first day on
-// which it did. Each begins with the letter of its kind, as in Names.
+// ParseNames parses the file of strings shown by name: one a line, after the first day on
+// which it was. Each begins with the letter of its kind, as in Names.
 func ParseNames(text []byte) map[string]civil.Day {
 	names := map[string]civil.Day{}
 	for line := range bytes.Lines(text) {
@@ -28,28 +28,28 @@ func ParseNames(text []byte) map[string]civil.Day {
 	return names
 }
 
-// Flaw is what is wrong with a line of a day's file, from 1; 0 for the file. It never has
-// the text of the line.
+// Flaw is an error in a line of a day's file, numbered from 1; 0 is the whole file. It never
+// contains the text of the line.
 type Flaw struct {
 	Line int
 	What string
 }
 
-// Proof holds the file of a day against what may be kept for good.
+// Proof checks that a day's file contains only what may be kept forever.
 type Proof struct {
-	Names  map[string]civil.Day // as ParseNames returns them; nil: nobody knows
+	Names  map[string]civil.Day // of ParseNames; nil: unknown
 	Flaws  []Flaw
-	Later  bool // there are kinds or words of a later version, whose texts were looked at alone
-	Full   bool // Names are as many as are kept: of a text it was not known whether it had enough networks
-	Groups int  // the least number of networks that the file says it has; 0: it does not say
+	Later  bool // it has kinds or words of a later version, for which only the text was checked
+	Full   bool // Names is full, so for some text it is unknown whether it had enough networks
+	Groups int  // the min-group that the file records; 0: none
 
 	day      civil.Day
 	public   bool               // a sitemap named paths
 	maxNames int                // Names of a kind
-	counts   map[stringKind]int // Names; nil: not counted yet
+	counts   map[stringKind]int // number of Names; nil: not counted yet
 }
 
-// Look looks at a file. What it finds is added to Flaws.
+// Look checks a file and adds what it finds to Flaws.
 func (p *Proof) Look(day civil.Day, text []byte) {
 	p.day = day
 	d, err := trafficfile.Parse(text)
@@ -79,7 +79,7 @@ func (p *Proof) Look(day civil.Day, text []byte) {
 
 func (p *Proof) flaw(line int, what string) { p.Flaws = append(p.Flaws, Flaw{line, what}) }
 
-// options reads what a file says of its options: of several that shaped a day, the least.
+// options parses a file's options; if several shaped the day, it takes the smallest limits.
 func (p *Proof) options(text string) {
 	p.Groups, p.public, p.maxNames = 0, HasSitemap(text), Defaults().MaxNames
 	for word := range strings.FieldsSeq(text) {
@@ -97,7 +97,7 @@ func (p *Proof) options(text string) {
 	}
 }
 
-// checkCell returns what is wrong with a cell, "" for nothing.
+// checkCell returns the error in a cell, "" if there is none.
 func (p *Proof) checkCell(c trafficfile.Cell) string {
 	if i := slices.Index(trafficfile.Numbers[c.Kind], "visitors"); i >= 0 && c.Kind != "total" && p.Groups > 0 &&
 		c.Key != trafficfile.Other && c.Key != agent.Browsers()[0] && c.Key != agent.Systems()[0] && c.Key != country.Unknown && c.Numbers[i] < uint64(p.Groups) {
@@ -137,7 +137,7 @@ func (p *Proof) checkCell(c trafficfile.Cell) string {
 	return ""
 }
 
-// isWord reports whether the key of a cell is one of a closed list.
+// isWord reports whether the key of a cell is in a closed list.
 func (p *Proof) isWord(c trafficfile.Cell) bool {
 	switch c.Kind {
 	case "total":
@@ -165,17 +165,17 @@ func (p *Proof) isWord(c trafficfile.Cell) bool {
 	return false
 }
 
-// checkPath holds the key of a page against what is left of a path.
+// checkPath checks the key of a page: it must be what appendPath makes of it.
 func (p *Proof) checkPath(k stringKind, key string) string {
 	looked := key
-	if len(key) == maxPath && strings.HasSuffix(key, "*") { // what is cut off makes another word of the last one
+	if len(key) == maxPath && strings.HasSuffix(key, "*") { // truncation changes the last word
 		looked = key[:strings.LastIndexByte(key, '/')+1]
 	}
 	return p.checkName(k, key, string(appendPath(nil, []byte(looked), true)) != looked)
 }
 
-// checkName holds a text that a client chose against the names: it has been let stand on that
-// day, or on an earlier one.
+// checkName checks a text that a client chose: it must have been admitted to Names on that
+// day or earlier.
 func (p *Proof) checkName(k stringKind, text string, unfit bool) string {
 	switch on, ok := p.Names[string(k)+text]; {
 	case text == trafficfile.Other:
@@ -192,8 +192,7 @@ func (p *Proof) checkName(k stringKind, text string, unfit bool) string {
 	return ""
 }
 
-// isFull reports whether names of a kind may be missing, since there are as many as are
-// kept.
+// isFull reports whether names of a kind may be missing because the limit is reached.
 func (p *Proof) isFull(k stringKind) bool {
 	if p.counts == nil {
 		p.counts = map[stringKind]int{}
@@ -206,7 +205,7 @@ func (p *Proof) isFull(k stringKind) bool {
 
 func isDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
-func numberUpTo(text string, most int) string {
+func numberUpTo(text string, most int) string { // limit of Names per kind
 	if n, err := strconv.Atoi(text); err != nil || n < 0 || n > most || !isDigits(text) {
 		return "is not a cell of traffic figures"
 	}

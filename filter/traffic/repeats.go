@@ -1,31 +1,31 @@
 package traffic
 
-// Part is what one batch had of the lines of a day that were counted.
+// Part describes the counted lines of one day in one batch.
 type Part struct {
-	Batch     uint64 // its number, the same in all parts of a batch: of its days, and of its streams
-	Committed uint64 // this batch and earlier ones will not come again
+	Batch     uint64 // number of the batch, the same for all its days and streams
+	Committed uint64 // this batch and earlier ones will not be read again
 	Digest
 }
 
-// Repeats follows the lines of a day from the first one on, and finds those that were
-// counted by a process that was killed before it could commit them.
+// Repeats follows the lines of a day from the first one on, and detects those that a killed
+// process counted but did not commit.
 type Repeats struct {
 	all []cursor
 
-	// Found is called when lines were found the first time, and Unsure at the end where the
-	// last lines may be such; nil: nobody asks.
+	// Found is called when repeated lines are first detected, Unsure at the end if the last
+	// lines may be repeated ones; both may be nil.
 	Found, Unsure func()
 }
 
-// cursor is at what a killed process counted: the parts that are to come next, and what
-// has come of the first of them.
+// cursor follows what one killed process counted: the parts expected next, and the lines
+// received so far of the first of them.
 type cursor struct {
 	expected []Part
 	received *Digester
 }
 
-// NewRepeats returns Repeats of what each process that was killed counted last, in its
-// order; nil where that is nothing.
+// NewRepeats returns Repeats of what each killed process counted last, in order; nil if that
+// is nothing.
 func NewRepeats(killed ...[]Part) *Repeats {
 	r := &Repeats{}
 	for _, parts := range killed {
@@ -41,14 +41,14 @@ func NewRepeats(killed ...[]Part) *Repeats {
 	return r
 }
 
-// Begin is for the first line: what the Parts have was made with a seed.
+// Begin is called before the first line, with the seed of the Parts' digests.
 func (r *Repeats) Begin(seed uint64) {
 	for i := range r.all {
 		r.all[i].received = NewDigester(seed)
 	}
 }
 
-// Add takes the next line, and reports whether this one and all before it were counted.
+// Add reads the next line, and reports whether this one and all before it were counted.
 func (r *Repeats) Add(line []byte) (counted bool) {
 	kept := r.all[:0]
 	for _, c := range r.all {
@@ -76,7 +76,7 @@ func (r *Repeats) Add(line []byte) (counted bool) {
 	return counted
 }
 
-// Pending reports whether the last lines may be the beginning of a part that was counted.
+// Pending reports whether the last lines may be the beginning of a counted part.
 func (r *Repeats) Pending() bool {
 	for i := range r.all {
 		if c := r.all[i].received; c != nil && c.size > 0 {
@@ -86,7 +86,7 @@ func (r *Repeats) Pending() bool {
 	return false
 }
 
-// End tells that no more lines come.
+// End is called after the last line.
 func (r *Repeats) End() {
 	if r.Pending() && r.Unsure != nil {
 		r.Unsure()
@@ -94,5 +94,5 @@ func (r *Repeats) End() {
 	r.all = nil
 }
 
-// Ended reports whether no more lines can be such.
+// Ended reports whether no more lines can be repeated ones.
 func (r *Repeats) Ended() bool { return len(r.all) == 0 }

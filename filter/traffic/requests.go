@@ -7,16 +7,16 @@ import (
 	"hushpipe/format"
 )
 
-// requests tells what a request is for.
+// requests classifies requests.
 type requests struct {
 	rules    Rules
-	assets   map[string]uint8 // by extension: the number of its type
+	assets   map[string]uint8 // by extension: index of its type
 	cache    textCache[requestFact]
 	byPlace  placeCache[requestFact]
-	uncached requestFact // of a text that is not known
-	split    bool        // the Target of the hit is there
+	uncached requestFact // result for a text that is not cached
+	split    bool        // the Target of the hit is set
 	scratch  []byte      // of a target
-	kept     []byte      // of a path, or of the name of a group
+	kept     []byte      // scratch for a path, or for the name of a group
 }
 
 func newRequests(opt Options) requests {
@@ -34,7 +34,7 @@ func (r *requests) forget() {
 	r.cache, r.scratch, r.kept = textCache[requestFact]{}, nil, nil
 }
 
-// of returns what is known of the request of a hit, valid until the next call.
+// of returns the facts about the request of a hit, valid until the next call.
 func (r *requests) of(h *Hit) *requestFact {
 	r.split = false
 	if h.Request.At.ID == 0 {
@@ -65,7 +65,7 @@ func (r *requests) byText(h *Hit) *requestFact {
 	name := path(h.Request.Target)
 	r.uncached = r.fact(h, name)
 	if e == nil || bytes.IndexByte(key, '\\') >= 0 || part && (len(h.Request.Target) == 0 || h.Request.Target[0] != '/' || bytes.Count(key, []byte(" ")) != 1) {
-		return &r.uncached // what stands behind the key matters
+		return &r.uncached // the rest of the line matters
 	}
 	if f := &r.uncached; f.plain {
 		at := bytes.Index(key, name)
@@ -76,14 +76,14 @@ func (r *requests) byText(h *Hit) *requestFact {
 	return e.put(key, sum, part, r.uncached)
 }
 
-// endsInProtocol reports whether a request line ends as most do.
+// endsInProtocol reports whether a request line ends like most do.
 func endsInProtocol(s []byte) bool {
 	const protocol = " HTTP/1.1"
 	n := len(s) - len(protocol)
 	return n >= 0 && string(s[n:n+6]) == protocol[:6] && isDigit(s[n+6]) && s[n+7] == '.' && isDigit(s[n+8])
 }
 
-// splitRequest finds method and target of a hit that has its request line alone.
+// splitRequest sets the method and target of a hit that only has its request line.
 func (r *requests) splitRequest(h *Hit) {
 	if r.split {
 		return
@@ -107,7 +107,7 @@ func (r *requests) path(h *Hit, f *requestFact) []byte {
 	return r.kept
 }
 
-// hitClass is what a request is for.
+// hitClass is the class of a request, given its response.
 type hitClass uint8
 
 const (
@@ -117,7 +117,7 @@ const (
 	feed
 )
 
-// fact tells what a request for a path is for.
+// fact returns the facts about a request for the path name.
 func (r *requests) fact(h *Hit, name []byte) (f requestFact) {
 	if len(name) == 0 {
 		return requestFact{purpose: forNothing}
@@ -148,13 +148,13 @@ func (r *requests) fact(h *Hit, name []byte) (f requestFact) {
 	return f
 }
 
-// isPlain reports whether a path is kept as it is.
+// isPlain reports whether a path is kept unchanged.
 func (r *requests) isPlain(name []byte) bool {
 	r.kept = appendPath(r.kept[:0], name, !r.rules.Secrets)
 	return bytes.Equal(r.kept, name)
 }
 
-// classify tells what a request is that was answered so, and the number of its type.
+// classify returns the class of a request with that status, and the index of its type.
 func (f *requestFact) classify(status int) (hitClass, uint8) {
 	whole := status == 200 || status == 304
 	switch {
@@ -168,18 +168,18 @@ func (f *requestFact) classify(status int) (hitClass, uint8) {
 	return other, f.file
 }
 
-// maxExt is the length of the longest extension that is looked at.
+// maxExt is the length of the longest extension that is considered, with its dot.
 const maxExt = 12
 
 var robotsTxt = []byte("/robots.txt")
 
-// isOther tells what programs ask for by themselves.
+// isOther detects files that programs request by themselves.
 func isOther(name, last []byte) bool {
 	return bytes.HasPrefix(name, []byte("/.well-known/")) || bytes.Equal(name, robotsTxt) ||
 		bytes.HasPrefix(last, []byte("favicon")) || bytes.HasPrefix(last, []byte("apple-touch-icon")) || bytes.HasPrefix(last, []byte("browserconfig.xml"))
 }
 
-// isFeed tells feeds by the names that programs give them.
+// isFeed detects feeds by their usual names.
 func isFeed(last, ext []byte) bool {
 	switch string(ext) {
 	case ".rss", ".atom", ".rdf":

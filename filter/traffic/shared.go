@@ -1,11 +1,11 @@
 package traffic
 
-// shared are sums that several tables have, or several hits that come together: they are
-// counted once, and brought to their cells at the end. Nearly all hits of a batch are of
-// one hour; those of one browser have few systems, and answers few types.
+// shared collects sums that go into several cells, or that successive hits have in common.
+// They are counted once here and flushed to their cells. Nearly all hits of a batch fall
+// into one hour; each browser has few systems, and each status few types.
 type shared struct {
-	hour  uint32  // of now; noHour: not known
-	now   [2]sums // of people, and of robots
+	hour  uint32  // of now; noHour: unknown
+	now   [2]sums // people, robots
 	pairs [1 << pairBits]counted
 }
 
@@ -20,8 +20,8 @@ const (
 	pairAnswer             // id: status; sub: see answerOf
 )
 
-// answerOf returns the pair of an answer: which side asked, and whether its type counts,
-// and which that is.
+// answerOf returns the pair of a response: whether a robot asked, whether its type counts,
+// and which type that is.
 func answerOf(status, side uint32, typed bool, file uint8) cell {
 	sub := side | uint32(file)<<2
 	if typed {
@@ -30,7 +30,7 @@ func answerOf(status, side uint32, typed bool, file uint8) cell {
 	return cellOf(pairAnswer, status, sub)
 }
 
-// at returns the sums of the hits of an hour.
+// at returns the sums of the hits in an hour.
 func (s *shared) at(hour, side uint32, to *cells) *sums {
 	if hour != s.hour {
 		s.flushHour(to)
@@ -39,7 +39,7 @@ func (s *shared) at(hour, side uint32, to *cells) *sums {
 	return &s.now[side]
 }
 
-// pair returns the sums of a pair. Two that share a place settle each other.
+// pair returns the sums of a pair. If two share a slot, each flushes the other.
 func (s *shared) pair(c cell, to *cells) *sums {
 	p := &s.pairs[uint64(c)*0x9e3779b97f4a7c15>>(64-pairBits)]
 	if p.cell != c {
@@ -49,7 +49,7 @@ func (s *shared) pair(c cell, to *cells) *sums {
 	return &p.sums
 }
 
-// flush brings all sums to their cells.
+// flush adds all sums to their cells.
 func (s *shared) flush(to *cells) {
 	s.flushHour(to)
 	for i := range s.pairs {
@@ -57,7 +57,7 @@ func (s *shared) flush(to *cells) {
 	}
 }
 
-// flush brings the sums of a pair to both cells.
+// flush adds the sums of a pair to both cells.
 func (p *counted) flush(to *cells) {
 	if p.sums[1] == 0 {
 		return
@@ -90,5 +90,5 @@ func (s *shared) flushHour(to *cells) {
 	}
 }
 
-// drop drops what is not settled.
+// drop discards sums that were not flushed.
 func (s *shared) drop() { s.now, s.pairs = [2]sums{}, [1 << pairBits]counted{} }

@@ -5,8 +5,8 @@ import (
 	"encoding/xml"
 )
 
-// ReadSitemap returns the paths of a sitemap (sitemaps.org), as the figures name them, or
-// of a text with one path or URL a line.
+// ReadSitemap returns the paths in a sitemap (sitemaps.org), or in a text with one path or
+// URL per line, in the form that the figures use.
 func ReadSitemap(text []byte) (paths []string) {
 	add := func(target []byte) {
 		if target = bytes.TrimSpace(target); len(target) > 0 {

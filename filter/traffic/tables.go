@@ -6,8 +6,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// cell is a place in the tables of a day: what is counted, of what. Of a string id is
-// its number in a dictionary.
+// cell identifies a counter in the tables of a day by kind, id and sub. For strings, id is
+// the number in a dictionary.
 type cell uint64
 
 func cellOf(k kind, id uint32, sub uint32) cell {
@@ -20,7 +20,7 @@ func (c cell) kind() kind  { return kind(c >> 58) }
 func (c cell) id() uint32  { return uint32(c>>32) & maxID }
 func (c cell) sub() uint32 { return uint32(c) }
 
-// sums are what stands in a cell; what they are depends on its kind.
+// sums are the numbers in a cell; their meaning depends on its kind.
 type sums [4]uint64
 
 func (s *sums) add(other *sums) {
@@ -36,28 +36,28 @@ func (s *sums) count(pages, bytes uint64) {
 	s[2] += bytes
 }
 
-// slots is a hash table of numbers. It is emptied by a new round, in which the numbers
-// of earlier ones do not count.
+// slots is a hash table of numbers. Emptying it starts a new round, in which the numbers of
+// earlier rounds are invalid.
 type slots struct {
 	of    []uint64 // round<<32 | number
 	round uint32
 }
 
-// first returns where the search for a hash begins.
+// first returns the slot at which the search for a hash begins.
 func (s *slots) first(hash uint64) int { return int(hash) & (len(s.of) - 1) }
 
-// next returns where it goes on.
+// next returns the slot after i.
 func (s *slots) next(i int) int { return (i + 1) & (len(s.of) - 1) }
 
-// get returns the number at a place; false ends the search.
+// get returns the number in a slot; false ends the search.
 func (s *slots) get(i int) (uint32, bool) { return uint32(s.of[i]), uint32(s.of[i]>>32) == s.round }
 
 func (s *slots) put(i int, n uint32) { s.of[i] = uint64(s.round)<<32 | uint64(n) }
 
-// isFull reports whether there has to be more room for n numbers.
+// isFull reports whether the table must grow to hold n numbers.
 func (s *slots) isFull(n int) bool { return 2*n >= len(s.of) }
 
-// grow makes room, and leaves it empty.
+// grow doubles the table, and empties it.
 func (s *slots) grow() { s.of, s.round = make([]uint64, max(64, 2*len(s.of))), 1 }
 
 func (s *slots) empty() {
@@ -81,7 +81,7 @@ type counted struct {
 // at returns the sums of a cell, valid until the next call.
 func (t *cells) at(c cell) *sums { return &t.all[t.number(c)].sums }
 
-// number returns the number of a cell, which it adds if it is new.
+// number returns the number of a cell, adding it if it is new.
 func (t *cells) number(c cell) uint32 {
 	if t.index.isFull(len(t.all)) {
 		t.index.grow()
@@ -99,7 +99,7 @@ func (t *cells) number(c cell) uint32 {
 	return uint32(n)
 }
 
-// find returns the slot of a cell, and its number, -1 for none.
+// find returns the slot of a cell, and its number, -1 if it is not there.
 func (t *cells) find(c cell) (slot, n int) {
 	for i := t.index.first(mix(uint64(c))); ; i = t.index.next(i) {
 		n, ok := t.index.get(i)
@@ -145,7 +145,7 @@ func (d *dictionary) of(n uint32) []byte {
 	return d.text[start:d.ends[n]]
 }
 
-// number returns the number of a string, which it adds if it is new.
+// number returns the number of a string, adding it if it is new.
 func (d *dictionary) number(text []byte) uint32 {
 	if d.index.isFull(len(d.ends)) {
 		d.index.grow()

@@ -5,10 +5,10 @@ import (
 	"hushpipe/format/agent"
 )
 
-// Totals are the hits by the class of who sent them, in the order of agent.Classes.
+// Totals are the hits by class of user agent, indexed by agent.Class.
 type Totals [agent.NumClasses]counters.Hits
 
-// AddTo adds what was counted to totals.
+// AddTo adds the hits in d to totals.
 func (d *Delta) AddTo(totals *Totals) {
 	d.shared.flush(&d.cells)
 	for i := range d.cells.all {

@@ -1,6 +1,6 @@
 package traffic
 
-// assets are the extensions of what belongs to a page, or is a file to be had from one.
+// assets are the extensions of files that belong to a page or are downloaded.
 var assets = []string{
 	".css", ".js", ".mjs", ".map", ".json", ".xml", ".txt", ".log", ".wasm", ".webmanifest",
 	".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".avif", ".ico", ".bmp", ".tif", ".tiff",
@@ -10,8 +10,7 @@ var assets = []string{
 	".zip", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".jar", ".deb", ".rpm", ".exe", ".msi", ".dmg", ".apk", ".iso", ".bin",
 }
 
-// types are the types of files by number: pages, feeds, other, and the extensions of
-// assets.
+// types lists the types of files: other, page, feed, and the extensions of assets.
 var types = func() []string {
 	all := []string{"other", "page", "feed"}
 	for _, ext := range assets {

@@ -2,23 +2,23 @@ package traffic
 
 import "bytes"
 
-// visits are the visits of a day: intervals of the times of a visitor's pages, of which
-// two that lie no further apart than the timeout are one. So it does not matter in which
-// order pages come, nor in how many parts, nor whether one comes twice.
+// visits are the visits of a day: time intervals of a visitor's pages, where two intervals
+// within the timeout of each other are one. So neither the order of pages nor their
+// distribution over parts matters, nor whether one page comes twice.
 type visits struct {
 	timeout  int32 // seconds
 	visitors []visitor
 	index    slots
 	all      []visit
-	free     uint32 // the first of those that are not in use; see noVisit
+	free     uint32 // head of the list of unused ones, or noVisit
 	names    *dictionary
 }
 
-// visitor is who is told apart from others on one day.
+// visitor is a client that is told apart from others on one day.
 type visitor struct {
 	id      uint64
-	address uint32 // which it came from: one that sends several user agents is several visitors
-	first   uint32 // of its visits, or noVisit: it has no page
+	address uint32 // hash of its address: with several user agents, one address is several visitors
+	first   uint32 // its first visit; noVisit: it has no page
 	country uint16
 	browser uint8
 	system  uint8
@@ -27,18 +27,18 @@ type visitor struct {
 
 const noVisit = ^uint32(0)
 
-// visit is an interval. Of a visit's pages that were asked for within one second, the
-// one that sorts first is the entry, the one that sorts last the exit.
+// visit is an interval. Of pages requested within the same second, the one that sorts first
+// is the entry, and the one that sorts last is the exit.
 type visit struct {
 	start, last int32 // seconds of the day
 	entry, exit uint32
 	pages       uint32
-	next        uint32 // of the same visitor, or the next free one
+	next        uint32 // next visit of the same visitor, or next unused one
 }
 
 func (v *visits) len() int { return len(v.visitors) }
 
-// of returns the index of a visitor, which it adds if it is new.
+// of returns the index of a visitor, adding it if it is new.
 func (v *visits) of(id uint64) uint32 {
 	if v.index.isFull(len(v.visitors)) {
 		v.index.grow()
@@ -68,7 +68,7 @@ func (v *visits) find(id uint64) (slot, n int) {
 	}
 }
 
-// addPage is add for one page, and faster for one behind the others.
+// addPage is add for one page, and faster for one after the others.
 func (v *visits) addPage(who *visitor, second int32, page uint32) {
 	if who.first != noVisit {
 		p := &v.all[who.first]

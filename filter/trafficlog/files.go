@@ -20,25 +20,25 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// Files are the files of days, as this process keeps them. Their methods may be called
-// from any goroutine, and wait for the disk.
+// Files maintains the traffic files of the days. Any goroutine may call its methods, which
+// wait for the disk.
 type Files struct {
 	cfg *Config
 
 	mu     sync.Mutex // guards what follows
 	unions map[civil.Day]*union
-	sizes  map[string]int64   // of the journals at the last look
+	sizes  map[string]int64   // of the journals at the last refresh
 	behind map[civil.Day]bool // days whose file could not be written
 	writer writer
 
-	named     atomic.Bool // names were added on days without journals
+	named     atomic.Bool // names were added for days without journals
 	forgotten forgotten
 }
 
-// forgotten are days whose journals were deleted on purpose. The writer of the lines tells
-// of them, and waits for no disk.
+// forgotten collects days whose journals were deleted on purpose. The goroutine that writes
+// lines adds them, and does not wait for the disk.
 type forgotten struct {
-	mu   sync.Mutex // guards what follows; held for moments only
+	mu   sync.Mutex // guards days; never held during I/O
 	days map[civil.Day]bool
 }
 
@@ -51,7 +51,7 @@ func (f *forgotten) add(days map[civil.Day]bool) {
 	maps.Copy(f.days, days)
 }
 
-// take returns the days that came since the last call.
+// take returns and clears the days.
 func (f *forgotten) take() map[civil.Day]bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -64,12 +64,12 @@ func newFiles(cfg *Config) *Files {
 	return &Files{cfg: cfg, unions: map[civil.Day]*union{}, sizes: map[string]int64{}, behind: map[civil.Day]bool{}}
 }
 
-// Refresh brings the files of the days up to date whose journals have changed, in the
-// order of the days: a name that stands on one day may stand on the next.
+// Refresh updates the files of the days whose journals have changed, in the order of the
+// days: a name shown on one day may be shown on the next.
 func (f *Files) Refresh(d *dir.Dir) error { return f.refresh(d, counts.FirstDay, counts.LastDay) }
 
-// Expiring is Refresh for the days before first, whose journals are about to be deleted.
-// What a file does not take is kept in memory, and tried again.
+// Expiring is Refresh for the days before first, whose journals are about to be deleted. If
+// a file cannot be written, its figures stay in memory for another attempt.
 func (f *Files) Expiring(d *dir.Dir, first civil.Day) error {
 	return f.refresh(d, counts.FirstDay, first-1)
 }
@@ -92,9 +92,9 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 	}
 	for day := range f.behind {
 		if names[day] == nil && f.unions[day] == nil {
-			delete(f.behind, day) // nothing is left of it
+			delete(f.behind, day) // neither journals nor figures are left
 		} else if names[day] == nil {
-			names[day] = []string{} // its journals are gone, what they had is in memory
+			names[day] = []string{} // its journals are gone, its figures are in memory
 		}
 	}
 	today := f.today()
@@ -123,7 +123,7 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 			f.sizes[name] = sizes[name]
 		}
 		if !f.cfg.Window().ExpectsLines(day) || last < counts.LastDay {
-			delete(f.unions, day) // an archive has many days
+			delete(f.unions, day) // an archive has too many days to keep them all
 		}
 	}
 	for day := range f.unions {
@@ -139,15 +139,15 @@ func (f *Files) refresh(d *dir.Dir, first, last civil.Day) error {
 	return dir.Join(errs...)
 }
 
-// today is the first day that is not over: neither by the clock's zone, nor by UTC, in
-// which logs of JSON date their lines.
+// today returns the first day that is not over, neither in the clock's zone nor in UTC,
+// which JSON logs use.
 func (f *Files) today() civil.Day {
 	now := f.cfg.Now()
 	return min(civil.DayOf(now), civil.DayOf(now.UTC()))
 }
 
-// Resealed returns a payload of a journal of day as it is to be copied: under another
-// nonce. One of another type, or of another key, stays as it is.
+// Resealed returns the form in which a payload of day's journals is copied: encrypted with a
+// new nonce. Payloads of another type or key stay as they are.
 func (f *Files) Resealed(d *dir.Dir, day civil.Day, payload []byte) []byte {
 	if len(payload) == 0 || payload[0] != byte(journal.Traffic) {
 		return payload
@@ -164,8 +164,7 @@ func (f *Files) Resealed(d *dir.Dir, day civil.Day, payload []byte) []byte {
 	return s.appendFrame(nil, text)
 }
 
-// Forget drops what is known of days whose journals were deleted on purpose. Their files
-// stay.
+// Forget drops the figures of days whose journals were deleted on purpose. Their files stay.
 func (f *Files) Forget(days map[civil.Day]bool) {
 	f.forgotten.add(days)
 }
@@ -177,9 +176,9 @@ func (f *Files) forget() {
 	}
 }
 
-// refreshDay brings the file of a day up to date, and reports whether that changed the
-// names that stand on it: then later days may be others, too. renamed tells that those of
-// an earlier day have changed.
+// refreshDay updates the file of a day, and reports whether the names shown on that day have
+// changed: then later days may change, too. renamed is set if those of an earlier day have
+// changed.
 func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bool) (changed bool, err error) {
 	u := f.unions[day]
 	if u == nil {
@@ -245,9 +244,9 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 	return changed, nil
 }
 
-// base returns the options of a day whose journals do not say with which it was counted.
-// A process may know another sitemap, or none: the pages that the file names go on standing
-// where it was made with one.
+// base returns the options for journals of a day that do not record theirs. This process may
+// have another sitemap than the file's writer, or none: pages shown in a file made with a
+// sitemap stay shown.
 func (f *Files) base(d *dir.Dir, day civil.Day) traffic.Options {
 	opt := f.cfg.Options
 	if opt.MinGroup == 0 {
@@ -260,10 +259,9 @@ func (f *Files) base(d *dir.Dir, day civil.Day) traffic.Options {
 	return opt
 }
 
-// pagesBySitemap returns the pages that stand by name in a file that was made with a
-// sitemap.
+// pagesBySitemap returns the pages shown by name in a file made with a sitemap.
 func pagesBySitemap(file []byte) (paths []string, sitemap bool) {
-	day, _ := trafficfile.Parse(file) // what can be read
+	day, _ := trafficfile.Parse(file) // as far as it can be parsed
 	if !traffic.HasSitemap(day.Options) {
 		return nil, false
 	}
@@ -275,10 +273,10 @@ func pagesBySitemap(file []byte) (paths []string, sitemap bool) {
 	return paths, true
 }
 
-// maxNames is how many names of a kind are kept.
+// maxNames returns how many names of a kind are kept.
 func (f *Files) maxNames() int { return cmp.Or(f.cfg.Options.MaxNames, traffic.Defaults().MaxNames) }
 
-// noteFlaws says what is to be known of a day's journals.
+// noteFlaws reports problems of a day's journals.
 func (f *Files) noteFlaws(u *union) {
 	if u.flawed {
 		f.cfg.Report.Log("traffic-flaw"+u.day.String(), fmt.Sprintf("%s: not all traffic figures of %s can be read: their journals are damaged, or of another key", f.cfg.Path, u.day))
@@ -289,7 +287,7 @@ func (f *Files) noteFlaws(u *union) {
 	}
 }
 
-// widen lets others read a file that stays as it is, once its day is over.
+// widen makes a finished file readable for others once its day is over.
 func (u *union) widen(d *dir.Dir, today civil.Day) error {
 	if !u.private || u.day >= today {
 		return nil
@@ -300,11 +298,11 @@ func (u *union) widen(d *dir.Dir, today civil.Day) error {
 }
 
 func hits(file []byte) uint64 {
-	day, _ := trafficfile.Parse(file) // what can be read
+	day, _ := trafficfile.Parse(file) // as far as it can be parsed
 	return hitsOf(day.Cells)
 }
 
-// hitsOf returns how many hits stand in a day's cells.
+// hitsOf returns the number of hits in a day's cells.
 func hitsOf(cells []trafficfile.Cell) (n uint64) {
 	for _, c := range cells {
 		if c.Kind == "total" && (c.Key == "people" || c.Key == "robots") && len(c.Numbers) > 1 {
@@ -314,8 +312,8 @@ func hitsOf(cells []trafficfile.Cell) (n uint64) {
 	return n
 }
 
-// Keep writes the figures of days that were counted without journals. A day that has a
-// file already is left alone, unless anew says that days holds all of its lines.
+// Keep writes the figures of days that were counted without journals. A day's existing file
+// stays, unless anew is set: then days holds all lines of the day.
 func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
 	unlock, err := d.LockRooms(counts.LockPatience)
 	if err != nil {
@@ -333,13 +331,13 @@ func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
 	var errs []error
 	left, open, changed := 0, 0, false
 	for _, day := range days.All() {
-		if day >= min(f.cfg.Window().Today, f.today()) { // its lines are not all there
+		if day >= min(f.cfg.Window().Today, f.today()) { // it may still get lines
 			open++
 			continue
 		}
 		name := dir.TrafficFile(day)
 		if _, err := d.ReadFile(dir.Traffic, name); !errors.Is(err, fs.ErrNotExist) && !anew {
-			if left++; err == nil && len(journals[day]) == 0 { // nobody writes it again
+			if left++; err == nil && len(journals[day]) == 0 { // no process writes it again
 				errs = append(errs, d.Widen(dir.Traffic, name))
 			}
 			continue
@@ -364,11 +362,11 @@ func (f *Files) Keep(d *dir.Dir, days *traffic.Days, anew bool) error {
 	return dir.Join(errs...)
 }
 
-// names are the strings that stand by name, behind the letter of their kind, and the
-// first day on which they did.
+// names are the strings shown by name, after the letter of their kind, with the first day on
+// which they were.
 type names map[string]civil.Day
 
-// readNames reads the names: one a line, behind its day.
+// readNames reads the names: one a line, after its day.
 func readNames(d *dir.Dir) (names, error) {
 	text, err := d.ReadFile(dir.Traffic, dir.NamesName)
 	if err = dir.IfExists(err); err != nil {
@@ -377,7 +375,7 @@ func readNames(d *dir.Dir) (names, error) {
 	return traffic.ParseNames(text), nil
 }
 
-// before returns the names that stand on days before one.
+// before returns the names shown on days before day.
 func (n names) before(day civil.Day) traffic.Names {
 	earlier := traffic.Names{}
 	for name, on := range n {
@@ -388,8 +386,8 @@ func (n names) before(day civil.Day) traffic.Names {
 	return earlier
 }
 
-// figures has the figures of a day made with the names of earlier days, and reports
-// whether that changed the names of this one.
+// figures computes the figures of a day with the names of earlier days, and reports whether
+// that changed the names of this one.
 func (n names) figures(day civil.Day, make func(civil.Day, traffic.Names) trafficfile.Day) (trafficfile.Day, bool) {
 	earlier, before := n.before(day), map[string]bool{}
 	for name, on := range n {
@@ -413,9 +411,9 @@ func (n names) figures(day civil.Day, make func(civil.Day, traffic.Names) traffi
 	return made, changed
 }
 
-// write writes the names, of each kind those that came first: who brings invented names
-// from many networks must not fill the disk, nor push out those of the site. Of a process
-// with a larger bound, which this one may not know, as many stay as there are.
+// write writes the names, of each kind the earliest ones: a client that sends invented names
+// from many networks must neither fill the disk nor displace the site's names. If a process
+// with a larger limit has written more, as many stay.
 func (n names) write(d *dir.Dir, most int) error {
 	old, err := d.ReadFile(dir.Traffic, dir.NamesName)
 	missing := errors.Is(err, fs.ErrNotExist)

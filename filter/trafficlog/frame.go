@@ -10,30 +10,30 @@ import (
 	"hushpipe/format/civil"
 )
 
-// A frame's payload is, behind its type,
+// A frame's payload is, after its type,
 //
 //	nonce  ciphertext  tag
 //	 12                 16    bytes
 //
-// under AES-256-GCM, with the type and the date as additional data. In the ciphertext are
+// under AES-256-GCM, with the type and the date as additional data. The plaintext is
 //
 //	version, journal (8 bytes, random), number of the record in it,
 //	number of the piece, number of pieces,
 //	batch, committed, size, first (8), all (8): see traffic.Part
 //	a piece of a record of package traffic
 //
-// all numbers but those of 8 bytes as unsigned varints. A record of no pieces ends the
-// journal of a process that was not killed. One of the number 0 has the options with which
+// with all numbers except those of 8 bytes as unsigned varints. A record with no pieces ends
+// the journal of a process that was not killed. Record number 0 has the options under which
 // the others were counted, see traffic.Options.Record.
 const frameVersion = 1
 
-// journalID tells journals apart, also in one that holds several.
+// journalID identifies a process's journal, even after folding.
 type journalID [8]byte
 
-// head is what stands before a piece.
+// head precedes a piece.
 type head struct {
 	journal       journalID
-	number        uint64 // ascending, from 1 on; 0: of the options
+	number        uint64 // ascending from 1; 0: the options
 	piece, pieces uint64
 	traffic.Part
 }
@@ -55,7 +55,7 @@ func (h *head) appendTo(dst []byte) []byte {
 	return binary.LittleEndian.AppendUint64(dst, h.All)
 }
 
-// parseHead returns a head, and the piece behind it.
+// parseHead parses a head, and returns the piece after it.
 func parseHead(text []byte) (h head, piece []byte, ok bool) {
 	if len(text) < 1+len(h.journal) || text[0] != frameVersion {
 		return h, nil, false
@@ -86,7 +86,7 @@ func newSealer(aead cipher.AEAD, keyID [8]byte, day civil.Day) *sealer {
 	return &sealer{aead, keyID, append([]byte{byte(journal.Traffic)}, day.String()...)}
 }
 
-// appendFrame appends a payload, under a nonce of its own.
+// appendFrame appends a payload, encrypted with a new nonce.
 func (s *sealer) appendFrame(dst, text []byte) []byte {
 	dst = append(dst, byte(journal.Traffic))
 	var nonce [nonceSize]byte
@@ -95,8 +95,7 @@ func (s *sealer) appendFrame(dst, text []byte) []byte {
 	return s.Seal(dst, nonce[:], text, s.data)
 }
 
-// open appends what a payload of traffic figures holds; false for one that another key
-// made.
+// open appends the plaintext of a payload; false if another key encrypted it.
 func (s *sealer) open(dst, payload []byte) ([]byte, bool) {
 	sealed, ok := journal.Traffic.Records(payload)
 	if !ok || len(sealed) < nonceSize+tagSize {

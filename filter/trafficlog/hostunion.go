@@ -19,13 +19,13 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// HostUnion is what the journals of one day hold together in several DIRs. Under one key, a
-// visitor of two hosts is one, and a visit may go over both. It reads journals of running
-// processes, and writes nothing to their DIRs. It serves one goroutine.
+// HostUnion unites the journals that several hosts' DIRs have of one day. Under one key, a
+// visitor of two hosts is one visitor, and a visit can span both. It reads the journals of
+// running processes, and writes nothing to their DIRs. One goroutine uses it.
 type HostUnion struct {
 	day   civil.Day
 	hosts []host
-	union *union // nil: nothing was read yet
+	union *union // nil: nothing read yet
 }
 
 // host is one DIR.
@@ -35,26 +35,26 @@ type host struct {
 	part Part
 }
 
-// Part is what one DIR has of the day.
+// Part describes what one DIR has of the day.
 type Part struct {
 	Any    bool   // it has journals with traffic figures
-	Hits   uint64 // in these, also in those records that another DIR has as well
-	File   bool   // it has made a file of the day by itself
-	Sealed bool   // no key opens its journals
-	Flawed bool   // not all could be read: journals are damaged, or of another key or version
-	Copied bool   // another DIR has some of its records; they are counted once
+	Hits   uint64 // in these, including records that another DIR has as well
+	File   bool   // it has its own file of the day
+	Sealed bool   // no key decrypts its journals
+	Flawed bool   // some journals are damaged, or of another key or version
+	Copied bool   // another DIR has some of its records, which are counted once
 }
 
 // NewHostUnion returns an empty one.
 func NewHostUnion(day civil.Day) *HostUnion { return &HostUnion{day: day} }
 
-// Add adds a DIR, which is read later. key is that of the day, nil where there is none.
+// Add adds a DIR, to be read later. key is the day's key, nil if there is none.
 func (s *HostUnion) Add(d *dir.Dir, key *pseudonym.Key) {
 	s.hosts = append(s.hosts, host{Dir: d, key: key})
 }
 
-// Read reads the journals of all DIRs, and returns what each has. Names that stand on
-// earlier days in out go on standing. After an error, what could be read is in.
+// Read reads the journals of all DIRs, and returns what each has. Names shown on earlier
+// days in out stay shown. After an error, everything that could be read is included.
 func (s *HostUnion) Read(out *dir.Dir) ([]Part, error) {
 	known, err := readNames(out)
 	if err != nil {
@@ -71,7 +71,7 @@ func (s *HostUnion) Read(out *dir.Dir) ([]Part, error) {
 	slices.Sort(base.Standing)
 	base.Standing = slices.Compact(base.Standing)
 	s.union = newUnion(s.day, base, known.before(s.day))
-	// Which options and which keys there are is known once all is read. They only become more.
+	// The sets of options and keys are known only after reading everything; they only grow.
 	var keys []*pseudonym.Key
 	for {
 		s.begin(keys)
@@ -89,7 +89,7 @@ func (s *HostUnion) Read(out *dir.Dir) ([]Part, error) {
 	}
 }
 
-// begin begins the reading, of journals under several keys.
+// begin starts reading, with the keys known so far.
 func (s *HostUnion) begin(keys []*pseudonym.Key) {
 	u := s.union
 	if u.keys = len(keys); len(keys) == 0 {
@@ -108,7 +108,8 @@ func (s *HostUnion) read(h *host) error {
 	if err != nil {
 		return err
 	}
-	// Another host's journals: where a machine was cloned, some have the same names.
+	// Forget the names of the previous host's journals: if a machine was cloned, two hosts
+	// have journals of the same name.
 	u.read, u.pieces, u.flawed, u.noKey, u.sealer = map[string]int64{}, map[string]*pieces{}, false, false, nil
 	if h.key != nil {
 		u.sealer = newSealer(h.key.TrafficAEAD(), h.key.ID(), s.day)
@@ -122,10 +123,10 @@ func (s *HostUnion) read(h *host) error {
 	return err
 }
 
-// noKey is for where the key would have been told before.
+// noKey is used where the key was given before.
 func noKey(*dir.Dir, civil.Day) (*pseudonym.Key, error) { return nil, fs.ErrNotExist }
 
-// isUnder reports whether one of the journals of a DIR is under its key.
+// isUnder reports whether a journal of a DIR was written under its key.
 func isUnder(h *host, names []string) bool {
 	return h.key != nil && slices.ContainsFunc(names, func(name string) bool {
 		file, err := h.OpenFile(dir.Journal, name, os.O_RDONLY)
@@ -138,9 +139,9 @@ func isUnder(h *host, names []string) bool {
 	})
 }
 
-// hasSetAside reports whether a journal was kept aside of which not all could be read.
+// hasSetAside reports whether a damaged journal was set aside.
 func hasSetAside(d *dir.Dir, day civil.Day) bool {
-	names, _ := d.Names(dir.Journal) // they were listed a moment ago
+	names, _ := d.Names(dir.Journal) // listing has just succeeded
 	return slices.ContainsFunc(names, func(name string) bool {
 		kept, aside := strings.CutSuffix(name, dir.DamagedSuffix)
 		if of, ok := dir.TypedDay(kept); !aside || !ok || of != day {
@@ -148,7 +149,7 @@ func hasSetAside(d *dir.Dir, day civil.Day) bool {
 		}
 		file, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
 		if err != nil {
-			return false // deleted, or not what hushpipe kept
+			return false // deleted, or not hushpipe's
 		}
 		defer file.Close()
 		info, err := journal.Read(file, 0, func([]byte) error { return nil })
@@ -156,7 +157,7 @@ func hasSetAside(d *dir.Dir, day civil.Day) bool {
 	})
 }
 
-// keys returns the keys of those DIRs that have hits, by their ids.
+// keys returns the keys of the DIRs that have hits, sorted by id.
 func (s *HostUnion) keys() []*pseudonym.Key {
 	return s.keysOf(func(h *host) bool { return h.part.Hits > 0 })
 }
@@ -175,7 +176,7 @@ func (s *HostUnion) keysOf(has func(*host) bool) (keys []*pseudonym.Key) {
 	return slices.CompactFunc(keys, func(a, b *pseudonym.Key) bool { return compare(a, b) == 0 })
 }
 
-// KeyIDs returns the ids of the keys under which hits were counted, in order.
+// KeyIDs returns the ids of the keys that hits were counted under, sorted.
 func (s *HostUnion) KeyIDs() (ids []roomfile.KeyID) {
 	for _, key := range s.keys() {
 		ids = append(ids, key.ID())
@@ -183,23 +184,23 @@ func (s *HostUnion) KeyIDs() (ids []roomfile.KeyID) {
 	return ids
 }
 
-// Options is with how many different options the hits were counted.
+// Options returns the number of different options that the hits were counted with.
 func (s *HostUnion) Options() int { return len(s.union.options) }
 
-// oneDir is what one DIR has by itself. A nil one takes nothing.
+// oneDir counts what one DIR has by itself. All its methods work on nil, and do nothing.
 type oneDir struct {
 	last map[journalID]uint64
 	Part
 }
 
-// see notes a record that may be sealed.
+// see records that there is a record, which may be undecryptable.
 func (a *oneDir) see() {
 	if a != nil {
 		a.Any = true
 	}
 }
 
-// isNew reports whether a record is new.
+// isNew reports whether a record has not been counted yet.
 func (a *oneDir) isNew(h head) bool { return a != nil && h.number > a.last[h.journal] }
 
 // add counts a record.
@@ -212,19 +213,18 @@ func (a *oneDir) add(u *union, h head, text []byte) {
 	a.Hits += u.figures.Hits(text)
 }
 
-// Merged says what is to be known of a day that several hosts have counted together.
+// Merged is the state of a day that several hosts have counted together.
 type Merged struct {
-	Roster  roomfile.Roster // with hits in place of pairs
-	Lost    bool            // what was counted of a host before is not in it
-	Grown   bool            // something is in it that was not counted before
-	Damaged bool            // the roster before could not be read
-	Open    bool            // the day is not over everywhere: nobody else may read its file
+	Roster  roomfile.Roster // with hits instead of pairs
+	Lost    bool            // counts that an earlier merge had of a host are missing
+	Grown   bool            // it has counts that no earlier merge had
+	Damaged bool            // the earlier roster could not be read
+	Open    bool            // the day is not over everywhere: others may not read its file yet
 }
 
-// Write brings the file of the day, its mark and its roster up to date in out, whose lock
-// of the room files the caller has. bound says that the figures are only a lower bound,
-// since what was counted before and is gone now cannot be united with what is new: the
-// file is then the one that has more hits.
+// Write updates the day's file, mark and roster in out. The caller holds the lock of the
+// room files. bound reports that the figures are only a lower bound: earlier figures are
+// gone, so they cannot be united with new ones, and the file with more hits stays.
 func (s *HostUnion) Write(out *dir.Dir, m Merged) (bound bool, err error) {
 	known, err := readNames(out)
 	if err != nil {
@@ -242,17 +242,17 @@ func (s *HostUnion) Write(out *dir.Dir, m Merged) (bound bool, err error) {
 	if changed {
 		err = out.ReplaceSecret(dir.Traffic, name, text)
 	}
-	if err == nil && (named || len(known) == 0) && !more && !m.Open { // without the file, an audit cannot tell that none stand
+	if err == nil && (named || len(known) == 0) && !more && !m.Open { // without the file, an audit cannot know that there are none
 		err = known.write(out, s.union.counted().MaxNames)
 	}
 	if bound = m.Lost && (m.Grown || changed); err == nil && (bound || m.Damaged || more && !m.Lost) {
 		err = out.ReplaceFile(dir.Traffic, mark, nil)
 	}
-	// The roster comes last: after it, the next time takes for granted what it says.
+	// The roster is written last, since the next merge relies on it.
 	if err == nil {
 		err = replaceIfChanged(out, dir.TrafficHosts(s.day), m.Roster.Append(nil))
 	}
-	if err == nil && !m.Damaged && !m.Lost && !more { // all that was counted is here again
+	if err == nil && !m.Damaged && !m.Lost && !more { // everything ever counted is here
 		err = dir.IfExists(out.Remove(dir.Traffic, mark))
 	}
 	if err == nil && !m.Open {
@@ -261,7 +261,7 @@ func (s *HostUnion) Write(out *dir.Dir, m Merged) (bound bool, err error) {
 	return bound, err
 }
 
-// replaceIfChanged replaces a file that nobody else can read before its day is over.
+// replaceIfChanged replaces a file that others cannot read before its day is over.
 func replaceIfChanged(d *dir.Dir, name string, text []byte) error {
 	old, err := d.ReadFile(dir.Traffic, name)
 	if err == nil && bytes.Equal(old, text) {

@@ -14,29 +14,29 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Journals are those that this process writes. They serve one goroutine, which waits for
-// the disk.
+// Journals are the traffic journals that this process writes. One goroutine uses them, and
+// waits for the disk.
 type Journals struct {
 	cfg     *Config
 	own     map[civil.Day]*ownJournal
-	waiting int // bytes of records that are not written
+	waiting int // bytes of unwritten records
 	text    []byte
 	sealed  []byte
 }
 
-// ownJournal is one that this process writes.
+// ownJournal is a journal that this process writes.
 type ownJournal struct {
 	id      journalID
-	number  uint64 // of the last record
+	number  uint64 // number of the last record
 	file    *journal.File
 	name    string
-	writer  *journal.Writer // nil: there is none yet
-	key     *pseudonym.Key  // of the sealer
+	writer  *journal.Writer // nil: not created yet
+	key     *pseudonym.Key  // the sealer's key
 	sealer  *sealer
 	pending []record
 }
 
-// record is one that is not written yet.
+// record is a record that is not written yet.
 type record struct {
 	head
 	text []byte
@@ -46,21 +46,21 @@ const (
 	// maxPending bounds the records that wait in memory while journals are refused, in
 	// bytes.
 	maxPending = 64 << 20
-	// maxJournals bounds the files that are open: an archive can have many days.
+	// maxJournals bounds the open files: an archive can have many days.
 	maxJournals = 32
 )
 
-// New returns the traffic figures of a process.
+// New returns the two parts of a process's traffic figures.
 func New(cfg Config) (*Journals, *Files) {
 	return &Journals{cfg: &cfg, own: map[civil.Day]*ownJournal{}}, newFiles(&cfg)
 }
 
-// Add takes what a batch adds to the figures of a day. While DIR cannot be opened, and d
-// is nil, it waits.
+// Add adds a batch's contribution to the figures of a day. While DIR cannot be opened, d is
+// nil and the record waits in memory.
 func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte) {
 	key := o.cfg.Key(day)
 	if key == nil {
-		return // lines that waited past their retention were dropped, and that was said
+		return // the lines waited past their retention and were dropped, which was reported
 	}
 	if o.waiting+len(hits) > maxPending {
 		o.cfg.Report.Log("traffic-pending", fmt.Sprintf("%s: more than %d MiB of traffic figures wait for the journals: not all are counted", o.cfg.Path, maxPending>>20))
@@ -87,7 +87,7 @@ func (o *Journals) Add(d *dir.Dir, day civil.Day, part traffic.Part, hits []byte
 	o.waiting += len(hits)
 }
 
-// Flush writes what waits, and ends the journals of days that are past their retention.
+// Flush writes waiting records, and ends the journals of days past their retention.
 func (o *Journals) Flush(d *dir.Dir) error {
 	var errs []error
 	for day, j := range o.own {
@@ -113,7 +113,7 @@ func (o *Journals) Flush(d *dir.Dir) error {
 	return dir.Join(errs...)
 }
 
-// flush makes the journal if there is none, and appends what is pending.
+// flush creates the journal if there is none, and writes pending.
 func (o *Journals) flush(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) error {
 	if j.writer == nil || key != j.key {
 		if err := o.begin(d, day, j, key); err != nil {
@@ -130,8 +130,8 @@ func (o *Journals) flush(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 	return nil
 }
 
-// write writes a record. Where it fails, all of it is to be written again: what stands of
-// it by then counts for nothing.
+// write writes a record. If that fails, the whole record has to be written again; what is in
+// the file by then is ignored.
 func (o *Journals) write(j *ownJournal, r record) error {
 	err := o.appendRecord(j.writer, j.sealer, r)
 	if err != nil {
@@ -157,15 +157,15 @@ func (o *Journals) appendRecord(w *journal.Writer, s *sealer, r record) error {
 
 var errForgotten = errors.New("the day was deleted on purpose")
 
-// begin makes the file of a journal under a key. What stands in the one before, which was
-// deleted, or is under a key that is not the day's any more, is written to the next; but
-// not what was deleted together with its key, nor a day that was deleted on purpose.
+// begin creates the file of a journal under a key. It copies the records of the previous
+// file if that was deleted, or is under an outdated key; but not if it was deleted together
+// with its key, nor for a day that was erased or purged by name.
 func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) error {
 	s := newSealer(key.TrafficAEAD(), key.ID(), day)
 	var name string
 	var file *os.File
 	var err error
-	for range 8 { // who folds can take it for that of an ended process before it is locked
+	for range 8 { // before it is locked, a process that folds can take it for an ended one's
 		name = dir.NewTypedJournal(day)
 		file, err = d.OpenLocked(dir.Journal, name, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND)
 		if !errors.Is(err, dir.ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
@@ -176,7 +176,7 @@ func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 		o.cfg.Report.Fault("journal", err, "; traffic figures wait in memory")
 		return err
 	}
-	o.cfg.Forget(d) // who deletes the day from now on finds the file
+	o.cfg.Forget(d) // whoever deletes the day after this finds the file
 	if o.own[day] != j {
 		file.Close()
 		_ = d.Remove(dir.Journal, name)
@@ -211,13 +211,13 @@ func (o *Journals) begin(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudony
 	return nil
 }
 
-// isLost reports whether the journal was deleted, or moved away.
+// isLost reports whether the journal was deleted or moved away.
 func (j *ownJournal) isLost(d *dir.Dir) bool {
 	there, err := j.isThere(d)
 	return !there && (err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, dir.ErrRemoved))
 }
 
-// isThere reports whether the name of the journal leads to it.
+// isThere reports whether the journal's name still leads to it.
 func (j *ownJournal) isThere(d *dir.Dir) (bool, error) {
 	f, err := d.OpenFile(dir.Journal, j.name, os.O_RDONLY)
 	if err != nil {
@@ -232,8 +232,8 @@ func (j *ownJournal) isThere(d *dir.Dir) (bool, error) {
 	return err == nil && os.SameFile(there, held), err
 }
 
-// mayCopy reports whether what stands in a journal is to be written again, under a key. It
-// says what is lost.
+// mayCopy reports whether begin copies the records of a journal under a new key, and reports
+// a loss.
 func (o *Journals) mayCopy(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudonym.Key) bool {
 	if j.file.File == nil || key == j.key {
 		return j.file.File != nil
@@ -245,8 +245,8 @@ func (o *Journals) mayCopy(d *dir.Dir, day civil.Day, j *ownJournal, key *pseudo
 	return there
 }
 
-// end ends a journal: its process goes on without it. It is an error if something waits
-// in memory.
+// end ends a journal so that its process does not count as killed. Records that still wait
+// in memory are an error.
 func (o *Journals) end(day civil.Day, j *ownJournal) (err error) {
 	if len(j.pending) > 0 {
 		err = fmt.Errorf("%s: traffic figures of %s waited in memory and are lost", o.cfg.Path, day)
@@ -254,7 +254,7 @@ func (o *Journals) end(day civil.Day, j *ownJournal) (err error) {
 		h := head{journal: j.id, number: j.number + 1}
 		o.text = h.appendTo(o.text[:0])
 		o.sealed = j.sealer.appendFrame(o.sealed[:0], o.text)
-		if err := j.writer.Append(o.sealed); err != nil { // without it the process counts as killed
+		if err := j.writer.Append(o.sealed); err != nil { // without this record, the process counts as killed
 			o.cfg.Report.Fault("journal", err, "")
 		}
 	}
@@ -277,7 +277,7 @@ func (o *Journals) close(j *ownJournal) {
 	}
 }
 
-// closeIdle makes room for one more journal, where there are many.
+// closeIdle ends the journals of other days if too many are open.
 func (o *Journals) closeIdle(d *dir.Dir) {
 	if len(o.own) < maxJournals || d == nil {
 		return
@@ -289,7 +289,7 @@ func (o *Journals) closeIdle(d *dir.Dir) {
 	}
 }
 
-// Forget ends the journals of days whose files were deleted on purpose.
+// Forget drops the journals of days that were erased or purged by name.
 func (o *Journals) Forget(days map[civil.Day]bool) {
 	for day, j := range o.own {
 		if days[day] {
@@ -298,7 +298,7 @@ func (o *Journals) Forget(days map[civil.Day]bool) {
 	}
 }
 
-// Close ends all journals. The error tells of which days something waits in memory.
+// Close ends all journals. Its error lists the days that lost waiting records.
 func (o *Journals) Close() error {
 	var errs []error
 	for day, j := range o.own {

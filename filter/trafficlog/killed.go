@@ -13,23 +13,22 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Killed is what processes counted last that were killed: lines that they did not commit
-// come again, to the process that starts in their place. Its methods may be called from
-// any goroutine.
+// Killed is what killed processes counted last: lines that they did not commit are read
+// again by the process that replaces them. Any goroutine may call its methods.
 type Killed struct {
 	cfg   *Config
 	mu    sync.Mutex
 	parts map[civil.Day][][]traffic.Part
 }
 
-// tailSize is how much of a journal is looked through, from its end: what one process
-// writes before it commits takes a pipe's half in lines, and a fifth of that in records.
+// tailSize is how much of a journal's end is searched: between two commits a process reads
+// at most half a pipe of lines, and a record takes a fifth of its lines.
 const tailSize = 1 << 20
 
-// ReadKilled reads the ends of the journals whose processes were killed.
+// ReadKilled reads the ends of the journals of killed processes.
 func (f *Files) ReadKilled(d *dir.Dir) *Killed {
 	k := &Killed{cfg: f.cfg, parts: map[civil.Day][][]traffic.Part{}}
-	names, _ := counts.TypedNames(d) // an error is reported where they are written
+	names, _ := counts.TypedNames(d) // writing journals reports the error
 	for day, of := range names {
 		if day < f.cfg.Window().First {
 			continue
@@ -54,8 +53,8 @@ func (f *Files) ReadKilled(d *dir.Dir) *Killed {
 	return k
 }
 
-// lastParts returns the last parts of each process whose records stand at the end of a
-// journal, and which was killed.
+// lastParts returns the last parts of each killed process with records at the end of a
+// journal.
 func lastParts(file *os.File, s *sealer) [][]traffic.Part {
 	st, err := file.Stat()
 	if err != nil {
@@ -101,8 +100,8 @@ func lastParts(file *os.File, s *sealer) [][]traffic.Part {
 	return last
 }
 
-// Repeats returns what finds the lines of a day that were counted, nil for none. It is
-// for who reads the first lines of that day: the next time it returns nil.
+// Repeats returns the lines of a day that were counted, nil for none. The reader of the
+// day's first lines calls it, once: the next call returns nil.
 func (k *Killed) Repeats(day civil.Day) *traffic.Repeats {
 	if k == nil {
 		return nil

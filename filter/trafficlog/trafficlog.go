@@ -1,15 +1,16 @@
-// Package trafficlog brings the traffic figures of all processes on DIR together. Each
-// process writes what its batches add to the figures of a day to a journal of its own for
-// each day, DATE.RANDOM.journal.typed, which it keeps locked while it is open. The file of
-// a day, traffic-DATE.txt, is made of the union of all its journals.
+// Package trafficlog unites the traffic figures of all processes on DIR. Each process writes
+// the contributions of its batches to its own journal for each day,
+// DATE.RANDOM.journal.typed, and keeps that locked while it is open. A day's file,
+// traffic-DATE.txt, is made from the union of all its journals.
 //
-// The records tell who saw what, so they are encrypted under a key of the day, and die
-// with it. Each bears the number of its journal and its own in there, so that one that is
-// read twice, since journals were folded or a write failed behind its last byte, counts
-// once. It also says of which lines it is: a process that starts finds by that what one
-// that was killed has counted, see Killed.
+// The records show who saw what, so they are encrypted under a key of the day, and become
+// unreadable with it. Each contains the number of its journal and its own number, so that a
+// record read twice, because journals were folded or a write failed after its last byte,
+// counts once. It also identifies its lines, so that a process that starts can find out what
+// a killed one has counted, see Killed.
 //
-// Journals are for the goroutine that writes the lines, Files for that of a round.
+// Journals belong to the goroutine that writes lines, Files to that of the once-a-minute
+// round.
 package trafficlog
 
 import (
@@ -22,17 +23,17 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Config is what is to be known of the process.
+// Config configures the traffic figures of a process.
 type Config struct {
 	Path    string          // DIR
-	Options traffic.Options // of a process that counts none only the days are made whose journals say with which they were counted
+	Options traffic.Options // zero for a process that counts no traffic: it only updates days whose journals record their options
 	Now     func() time.Time
 	Window  func() calendar.Window                            // the days that are kept
-	Key     func(day civil.Day) *pseudonym.Key                // of lines that are written; nil: the day is past its retention
-	Known   func(*dir.Dir, civil.Day) (*pseudonym.Key, error) // of journals that are read
-	Forget  func(*dir.Dir)                                    // has Journals.Forget called for days that were deleted on purpose
+	Key     func(day civil.Day) *pseudonym.Key                // key for writing; returns nil if the day is past its retention
+	Known   func(*dir.Dir, civil.Day) (*pseudonym.Key, error) // key for reading journals
+	Forget  func(*dir.Dir)                                    // calls Journals.Forget for days that were deleted on purpose
 	Report  *dir.Reporter
 }
 
-// settings are those of the journals.
+// settings are recorded in the headers of traffic journals.
 const settings = "traffic=1;"

@@ -17,43 +17,43 @@ import (
 	"hushpipe/format/civil"
 )
 
-// union is what the journals of a day hold together, and how far each has been read.
+// union is the union of a day's journals, and how far each has been read.
 type union struct {
 	day     civil.Day
-	base    traffic.Options // where a journal does not say with which it was counted
-	options map[string]bool // those that journals have, as they were recorded
+	base    traffic.Options // for journals that do not record theirs
+	options map[string]bool // as recorded in the journals
 	figures *traffic.Day
 	seed    uint64        // see traffic.Day.Prefer
-	earlier traffic.Names // likewise
-	sealer  *sealer       // nil: the key is not read yet
-	keys    int           // under so many the journals are, where they are those of several DIRs
-	oneDir  *oneDir       // nil: it is not asked for
+	earlier traffic.Names // see traffic.Day.Prefer
+	sealer  *sealer       // nil: key not read yet
+	keys    int           // number of keys, in a HostUnion
+	oneDir  *oneDir       // only in a HostUnion
 	text    []byte
 	reading
 	fileState
 }
 
-// reading is how far the journals have been read since the figures were begun.
+// reading is how far the journals have been read since the figures were started.
 type reading struct {
 	read   map[string]int64
-	last   map[journalID]uint64 // the number of the last record that was added
-	pieces map[string]*pieces   // of records that are not whole yet, by the file
-	any    bool                 // there is a record
-	flawed bool                 // not all could be read
-	noKey  bool                 // there is none
-	stale  bool                 // the figures were begun with other options
+	last   map[journalID]uint64 // number of the last record added
+	pieces map[string]*pieces   // of incomplete records, by file
+	any    bool                 // some record was added
+	flawed bool                 // something could not be read
+	noKey  bool                 // the key does not exist
+	stale  bool                 // the figures were started with other options
 }
 
-// fileState is what the file of the day has of a union, and what was said about it.
+// fileState is the state of the day's file, and what was reported about it.
 type fileState struct {
-	wrote         [sha256.Size]byte // of the file, as this process wrote it last
-	changed       bool              // the file is behind
-	private       bool              // the file was written while the day was not over
-	keptReported  bool              // it was said that the file has more, and stays
-	mixedReported bool              // it was said that there are several options
+	wrote         [sha256.Size]byte // hash of the file as last written by this process
+	changed       bool              // the file is out of date
+	private       bool              // the file was written before the day was over
+	keptReported  bool              // reported that the file has more than the journals, and stays
+	mixedReported bool              // reported that there are several options
 }
 
-// pieces are those of a record, as far as they were read.
+// pieces is a record as far as it has been read.
 type pieces struct {
 	head
 	text []byte
@@ -68,7 +68,7 @@ func newUnion(day civil.Day, base traffic.Options, earlier traffic.Names) *union
 	return u
 }
 
-// begin begins the reading.
+// begin starts reading from the beginning.
 func (u *union) begin(opt traffic.Options) {
 	u.make(opt)
 	u.reading = reading{read: map[string]int64{}, last: map[journalID]uint64{}, pieces: map[string]*pieces{}}
@@ -79,7 +79,7 @@ func (u *union) make(opt traffic.Options) {
 	u.figures.Prefer(u.seed, u.earlier)
 }
 
-// counted returns the options with which the day was counted.
+// counted returns the options that the day was counted with.
 func (u *union) counted() traffic.Options {
 	var all []traffic.Options
 	for _, text := range slices.Sorted(maps.Keys(u.options)) {
@@ -93,11 +93,12 @@ func (u *union) counted() traffic.Options {
 		o = traffic.Mix(all)
 		o.Public, o.Standing = u.base.Public, u.base.Standing
 	}
-	o.MinGroup *= max(u.keys, 1) // one network, or address, is another one under each key
+	o.MinGroup *= max(u.keys, 1) // a network or address has another number under each key
 	return o
 }
 
-// addOptions notes options. The figures are begun anew with them, where there are some by then.
+// addOptions adds recorded options. If records were added before, the figures must be
+// started again.
 func (u *union) addOptions(text []byte) {
 	if u.options[string(text)] {
 		return
@@ -112,8 +113,8 @@ func (u *union) addOptions(text []byte) {
 	}
 }
 
-// follow reads what the journals of the day have got since the last time. names may be
-// out of date: where one has gone, they are listed anew.
+// follow reads what was appended to the day's journals since the last call. names may be out
+// of date: if a journal is gone, follow lists them again.
 func (u *union) follow(known keys, d *dir.Dir, names []string) error {
 	err := u.followAll(known, d, names)
 	for u.stale && err == nil {
@@ -162,7 +163,7 @@ func (u *union) followOne(known keys, d *dir.Dir, name string) error {
 	if st, err := file.Stat(); err == nil && st.Size() == from && from > 0 {
 		return nil
 	} else if err == nil && st.Size() < from {
-		from = 0 // cut short by somebody: what is in it now is new
+		from = 0 // somebody truncated it: treat its contents as new
 	}
 	info, err := journal.Read(file, from, func(payload []byte) error {
 		if len(payload) == 0 || payload[0] != byte(journal.Traffic) {
@@ -194,7 +195,7 @@ func (u *union) followOne(known keys, d *dir.Dir, name string) error {
 	u.read[name] = info.Offset
 	if info.Damaged > 0 || err != nil {
 		u.flawed = true
-		if info.Frames == 0 { // nobody can tell of what it was
+		if info.Frames == 0 { // unknown contents
 			u.oneDir.see()
 		}
 	}
@@ -214,7 +215,7 @@ func (u *union) readKey(known keys, d *dir.Dir) error {
 	return nil
 }
 
-// addPiece takes a piece of a record, which is added once it is whole, and once only.
+// addPiece adds a piece of a record. The record is added once it is complete, and only once.
 func (u *union) addPiece(name string, text []byte) {
 	h, piece, ok := parseHead(text)
 	if !ok {
@@ -232,7 +233,7 @@ func (u *union) addPiece(name string, text []byte) {
 	if h.piece == 0 {
 		p.head, p.text = h, p.text[:0]
 	} else if p.journal != h.journal || p.number != h.number || p.piece+1 != h.piece {
-		return // its beginning was lost, or it is written again from there
+		return // its beginning was lost, or it is written again later
 	}
 	p.piece = h.piece
 	if h.pieces > 1 {
@@ -247,7 +248,7 @@ func (u *union) addPiece(name string, text []byte) {
 		return
 	}
 	if u.oneDir.add(u, h, piece); h.number <= u.last[h.journal] {
-		return // of another DIR
+		return // another DIR had it
 	}
 	if u.figures.Add(piece) != nil {
 		u.flawed = true

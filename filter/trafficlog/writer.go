@@ -7,16 +7,16 @@ import (
 	"hushpipe/filter/dir"
 )
 
-// Of the processes on DIR that count traffic one writes the files of the days, as one
-// writes the room files (see package counts). It has a lock of its own: the process that
-// writes the room files may be one that counts no traffic.
+// writer is the role of the one process on DIR that writes the traffic files, like the
+// writer of the room files (see package counts). It has its own lock, since the writer of
+// the room files may not count traffic.
 type writer struct {
-	active bool     // this process is it
-	lock   *os.File // nil: there is no lock to be had, so others may write as well
+	active bool     // this process is the writer
+	lock   *os.File // nil: locking does not work here, so other processes may write as well
 	d      *dir.Dir
 }
 
-// Update is Refresh if this process is, or becomes, the one that writes the files.
+// Update is Refresh if this process is, or becomes, the writer.
 func (f *Files) Update(d *dir.Dir) error {
 	if !f.becomeWriter(d) {
 		return f.retry(d)
@@ -27,21 +27,21 @@ func (f *Files) Update(d *dir.Dir) error {
 // retry writes the files of expired days that could not be written before.
 func (f *Files) retry(d *dir.Dir) error { return f.refresh(d, 1, 0) }
 
-// Finish is Update at the end of this process. Where another one writes the files, it is
-// left to that, which does so within a minute, unless now says that somebody waits.
+// Finish is Update at the end of this process. If another process is the writer, it does the
+// work within a minute; now is set if somebody waits, and then this process does it.
 func (f *Files) Finish(d *dir.Dir, now bool) error {
 	if !f.becomeWriter(d) && !now {
 		return f.retry(d)
 	}
 	err := f.Refresh(d)
-	if f.release() && err == nil { // who found the lock taken has left its figures to this process
+	if f.release() && err == nil { // processes that failed to get the lock have left their figures to this one
 		err = f.Refresh(d)
 	}
 	f.Resign()
 	return err
 }
 
-// becomeWriter reports whether this process writes the files from now on.
+// becomeWriter reports whether this process is the writer from now on.
 func (f *Files) becomeWriter(d *dir.Dir) bool {
 	f.mu.Lock()
 	w := &f.writer
@@ -61,7 +61,7 @@ func (f *Files) becomeWriter(d *dir.Dir) bool {
 	return w.active
 }
 
-// release gives the lock up, and reports whether there was one.
+// release releases the lock, and reports whether there was one.
 func (f *Files) release() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,8 +73,8 @@ func (f *Files) release() bool {
 	return lock != nil
 }
 
-// Resign gives the writing of files up, and drops what only that needs: not what is left
-// of expired days.
+// Resign ends the role of writer, and drops the state that only the writer needs, but not
+// figures of expired days.
 func (f *Files) Resign() {
 	f.release()
 	f.mu.Lock()
