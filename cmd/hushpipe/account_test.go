@@ -19,10 +19,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// nobody is a user of every system.
+// nobody is a user that every system has.
 const nobody = "nobody"
 
-// anotherUser is one that the process can become.
+// anotherUser returns a user that the process can become.
 func anotherUser(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() == 0 {
@@ -43,8 +43,8 @@ func openTo(t *testing.T) (dir string) {
 	return filepath.Join(base, "log")
 }
 
-// requireOwner holds everything below dir to its owner; who owns a link means
-// nothing.
+// requireOwner checks the owner of everything below dir, except of links, whose owner
+// does not matter.
 func requireOwner(t *testing.T, name, dir string) {
 	t.Helper()
 	u, err := user.Lookup(name)
@@ -77,8 +77,8 @@ func status(t *testing.T, pid int, field string) (values []string) {
 	return values
 }
 
-// A reload of Apache brings in --user: the old logger goes on as root, writes to
-// the same DIR and makes files there, and a third starts as root again.
+// TestUser: a reload of Apache adds --user. The old logger keeps running as root,
+// writes to the same DIR and makes files there, and a third one starts as root again.
 func TestUser(t *testing.T) {
 	need.Root(t)
 	dir := openTo(t)
@@ -108,12 +108,12 @@ func TestUser(t *testing.T) {
 			assert.Equal(t, want, got, field)
 		}
 	}
-	// Which a process of the same user cannot read where dumping is off, proc(5).
+	// /proc/PID/mem of an undumpable process belongs to root, see proc(5).
 	memory, err := os.Stat(fmt.Sprintf("/proc/%d/mem", dropped.cmd.Process.Pid))
 	require.NoError(t, err)
 	assert.Zero(t, memory.Sys().(*syscall.Stat_t).Uid)
 
-	// Old keys and journals are deleted, so that root makes the next.
+	// Delete old keys and journals, so that root makes the next ones.
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "journal")))
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "keys")))
 	later := startLogger(t, dir)
@@ -125,7 +125,7 @@ func TestUser(t *testing.T) {
 	require.Equal(t, 0, later.end())
 	requireOwner(t, nobody, dir)
 
-	// What root made is of use.
+	// The user can work with what root made.
 	last := startLogger(t, "--user", nobody, dir)
 	last.write("192.0.2.2", "/http-bind?room=d")
 	require.Equal(t, 0, last.end())
@@ -145,9 +145,9 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// TestUserBesideRoot: a reload that brings in --user and a new DIR starts a logger
-// of root and one of the user on it at the same time. Either may be the first to
-// make each directory and file; both are to be able to use all of them.
+// TestUserBesideRoot: a reload that adds --user and a new DIR starts a logger as root
+// and one as the user at the same time. Either may be the first to make each directory
+// and file, and both must be able to use all of them.
 func TestUserBesideRoot(t *testing.T) {
 	need.Root(t)
 	for n := range 100 {
@@ -172,7 +172,8 @@ func TestUserBesideRoot(t *testing.T) {
 	}
 }
 
-// DIR and a key directory that are missing are made before root is given up.
+// TestUserMakesDirectories: a missing DIR and key directory are made before root is
+// given up.
 func TestUserMakesDirectories(t *testing.T) {
 	need.Root(t)
 	dir := openTo(t)
@@ -226,7 +227,8 @@ func TestUserCheck(t *testing.T) {
 	assert.Equal(t, 2, code)
 }
 
-// Who is no root cannot become anybody, and need not become who he is.
+// TestUserIsNotRoot: only root can become another user; --user with the own name is
+// fine.
 func TestUserIsNotRoot(t *testing.T) {
 	need.Root(t)
 	u, err := user.Lookup(nobody)
@@ -251,7 +253,8 @@ func TestUserIsNotRoot(t *testing.T) {
 	}
 }
 
-// A logger that may not change its user, in a container, does not go on as root.
+// TestUserWithoutTheRight: a logger that may not change its user, as in a container,
+// does not continue as root.
 func TestUserWithoutTheRight(t *testing.T) {
 	need.Root(t)
 	if _, err := exec.LookPath("setpriv"); err != nil {
@@ -262,17 +265,17 @@ func TestUserWithoutTheRight(t *testing.T) {
 	out, _ := cmd.CombinedOutput()
 	assert.Equal(t, "hushpipe: error: --user \"nobody\": cannot become that user: operation not permitted\n", string(out))
 	assert.Equal(t, 2, cmd.ProcessState.ExitCode())
-	// Where capabilities outlive a change of the user, there is a way back.
+	// If capabilities outlive a change of user, root could be regained.
 	cmd = exec.Command("setpriv", "--securebits", "+no_setuid_fixup", hushpipeBinary(t), "filter", "--user", nobody, dir)
 	out, _ = cmd.CombinedOutput()
 	assert.Contains(t, string(out), "root could be regained")
 	assert.Equal(t, 2, cmd.ProcessState.ExitCode())
 }
 
-// TestOwnerChanges: DIR and all in it has another owner at the next start, or root has
-// purged it before the first logger with --user. Either way that logger has all of
-// it, its locks included, and says nothing. Where only DIR was given away, root's
-// files in it are not: root goes on with them.
+// TestOwnerChanges: DIR and everything in it has another owner at the next start, or
+// root has purged it before the first logger with --user. In both cases that logger
+// owns all of it, locks included, and logs nothing. If only DIR was given away, root's
+// files in it were not, and root continues with them.
 func TestOwnerChanges(t *testing.T) {
 	need.Root(t)
 	for name, before := range map[string]func(t *testing.T, dir string){
@@ -312,7 +315,8 @@ func TestOwnerChanges(t *testing.T) {
 	require.Equal(t, 2, strings.Count(written(dir), "room=a"))
 }
 
-// TestServersUser: scripts run as that user, which could read the keys.
+// TestServersUser: a user as which web servers run scripts gets a warning, since they
+// could read the keys.
 func TestServersUser(t *testing.T) {
 	need.Root(t)
 	dir := openTo(t)

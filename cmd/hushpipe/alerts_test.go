@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// alertCases are what promtool plays to the rules: a log that falls silent, one that never
-// spoke, one that is quiet for less than an hour, and losses.
+// alertCases are what promtool feeds to the rules: a log that falls silent, one that
+// never had a line, one that is quiet for less than an hour, and losses.
 const alertCases = `
 rule_files: [RULES]
 evaluation_interval: 1m
@@ -64,7 +64,7 @@ tests:
       - {expr: 'count by (dir) (ALERTS{alertname="HushpipeKeepsTooLong"})', eval_time: 1445m, exp_samples: [{labels: '{dir="/old"}', value: 1}]}
 `
 
-// TestAlerts: the rules ask for metrics that are written, and alert when they should.
+// TestAlerts: the rules use metrics that exist, and fire when they should.
 func TestAlerts(t *testing.T) {
 	rules, err := filepath.Abs("packaging/prometheus/hushpipe.rules.yml")
 	require.NoError(t, err)

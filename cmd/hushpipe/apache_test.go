@@ -24,8 +24,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestApache holds the directory that hushpipe writes behind a real httpd
-// against a raw log that httpd writes of the same requests.
+// TestApache compares what hushpipe writes behind a real httpd with a raw log that
+// httpd writes of the same requests.
 func TestApache(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	h := startHTTPD(t, combined, remoteIP, "CustomLog raw.log combined",
@@ -79,8 +79,8 @@ func TestApache(t *testing.T) {
 	assert.Equal(t, "access-"+dayOf(raw[len(raw)-1])+".log", filepath.Base(newest))
 }
 
-// TestApacheFormats puts hushpipe behind logs of other formats, the error log
-// among them, all of one httpd.
+// TestApacheFormats runs hushpipe behind logs of other formats of one httpd, including
+// the error log.
 func TestApacheFormats(t *testing.T) {
 	base := t.TempDir()
 	mine := `%v:%p %a %l %u %t \"%r\" %>s %O %{X-Forwarded-For}i`
@@ -125,8 +125,8 @@ func TestApacheFormats(t *testing.T) {
 	}
 }
 
-// TestReadmeApache runs the directives of the README and the manual as they stand
-// there, other paths and another user apart. Two of them share a directory, one as root.
+// TestReadmeApache runs the directives of the README and the manual verbatim, except
+// for paths and the user. Two of them share a directory, one as root.
 func TestReadmeApache(t *testing.T) {
 	base := t.TempDir()
 	policyFile := filepath.Join(base, "policy.toml")
@@ -142,7 +142,7 @@ func TestReadmeApache(t *testing.T) {
 		blocks = append(blocks, codeBlocks(text, "apache")...)
 	}
 	for _, block := range blocks {
-		// One may go on in the next line.
+		// A directive may continue on the next line.
 		for _, directive := range regexp.MustCompile(`(?m)^(?:.*\\\n)*.*\n`).FindAllString(paths.Replace(block), -1) {
 			if strings.HasPrefix(directive, "ErrorLog") { // the main one is the harness's
 				directive = "<VirtualHost *>\nLogLevel info\n" + directive + "</VirtualHost>\n"
@@ -168,7 +168,7 @@ func TestReadmeApache(t *testing.T) {
 	}
 }
 
-// crowd makes requests whose ids tell them apart in the logs.
+// crowd makes requests that are identified in the logs by an id.
 type crowd struct {
 	h        *httpd
 	sent     atomic.Int64
@@ -190,8 +190,8 @@ func (tr *crowd) request(method, target string, body io.Reader) (*http.Request, 
 	return req, id
 }
 
-// finish reads the answer. A request cut by a restart may or may not be logged:
-// of these the raw log decides.
+// finish reads the answer. A request that a restart cuts may or may not be logged; the
+// raw log decides.
 func (tr *crowd) finish(id string, resp *http.Response, err error) {
 	if err != nil {
 		return
@@ -214,8 +214,7 @@ func (tr *crowd) do(c *http.Client, method, target string, body io.Reader, heade
 	tr.finish(id, resp, err)
 }
 
-// begin returns when httpd has begun to answer; the returned function reads on
-// to the end.
+// begin returns when httpd has begun to answer; the returned function reads the rest.
 func (tr *crowd) begin(t *testing.T, c *http.Client, target string, body io.Reader) (end func()) {
 	t.Helper()
 	req, id := tr.request("GET", target, body)
@@ -233,8 +232,8 @@ func (tr *crowd) await(t *testing.T, n int64) {
 	await(t, func() bool { return tr.sent.Load() >= n }, "httpd does not answer")
 }
 
-// browse makes what the people behind one connection address do, until stop is
-// closed: i spreads the rooms and the addresses that a proxy tells of.
+// browse makes the requests of the people behind one connection address until stop is
+// closed. i varies the rooms and the addresses in X-Forwarded-For.
 func (tr *crowd) browse(i int, src string, stop <-chan struct{}) {
 	c := tr.h.client(src)
 	rooms := []string{"Standup", "caf%C3%A9", "caf%25C3%25A9", "PetersKonferenz", "a%20b", "198.51.100.1"}
@@ -259,7 +258,7 @@ func (tr *crowd) browse(i int, src string, stop <-chan struct{}) {
 	}
 }
 
-// oddRequests are what httpd gets from broken clients and from hostile ones.
+// oddRequests are requests of broken and of hostile clients.
 var oddRequests = []string{
 	"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS hello\r\n\r\n",
 	"garbage\r\n\r\n",
@@ -286,8 +285,8 @@ var oddRequests = []string{
 
 var idParam = regexp.MustCompile(`[?&]id=([a-z]\d+)`)
 
-// assertEveryRequestOnce holds the ids of what hushpipe wrote against those of
-// the raw log, and those against what httpd has answered.
+// assertEveryRequestOnce compares the ids in hushpipe's files with those in the raw
+// log, and these with the requests that httpd answered.
 func assertEveryRequestOnce(t *testing.T, answered map[string]bool, raw []string, written map[string][]string) {
 	t.Helper()
 	inRaw, inWritten, total := ids(raw), map[string]int{}, 0
@@ -316,15 +315,15 @@ func ids(lines []string) map[string]int {
 	return n
 }
 
-// decoded takes away what the replacement of an address in a URL may add or
-// keep: brackets and percent-encoding.
+// decoded removes what may surround or encode a replaced address in a URL: brackets and
+// percent-encoding.
 var decoded = strings.NewReplacer("%3A", ":", "%3a", ":", "%2E", ".", "[", "", "]", "")
 
 var addressLike = regexp.MustCompile(`[0-9A-Fa-f.:]+`)
 
-// assertOnlyAddressesDiffer learns each day's pseudonyms from the client fields
-// of lines with an id and then expects every line to be the raw one with every
-// address in it replaced by its pseudonym.
+// assertOnlyAddressesDiffer learns each day's pseudonyms from the client fields of
+// lines with an id, and then expects every line to be the raw one with each address
+// replaced by its pseudonym.
 func assertOnlyAddressesDiffer(t *testing.T, raw []string, written map[string][]string) {
 	t.Helper()
 	client := map[string]netip.Addr{}
@@ -375,8 +374,8 @@ func assertOnlyAddressesDiffer(t *testing.T, raw []string, written map[string][]
 	}
 }
 
-// assertNoAddressBelow looks for every address in every file below dir, as text
-// and, where its bytes cannot be mistaken for numbers, as bytes.
+// assertNoAddressBelow searches every file below dir for every address, as text and,
+// unless the bytes could be numbers, as bytes.
 func assertNoAddressBelow(t *testing.T, dir string, addrs map[netip.Addr]bool) {
 	t.Helper()
 	require.NotEmpty(t, addrs)
@@ -428,7 +427,7 @@ func clientOf(t *testing.T, line string) netip.Addr {
 
 var roomRequest = regexp.MustCompile(`^(\S+) .*? "\S+ (?:/([^/? ]+))?/(?:http-bind|xmpp-websocket)\?(?:[^ ]*&)?room=([^& ]*)[^"]*" [123]\d\d `)
 
-// assertRooms holds the room files of DIR against the raw log.
+// assertRooms compares the room files of DIR with the raw log.
 func assertRooms(t *testing.T, raw []string, dir string) {
 	t.Helper()
 	for day, want := range roomFiles(t, raw) {
@@ -438,8 +437,8 @@ func assertRooms(t *testing.T, raw []string, dir string) {
 	}
 }
 
-// roomFiles counts the rooms of each day in the raw log by plain means, and returns the
-// texts of the room files that say so.
+// roomFiles counts the rooms of each day in the raw log in the simplest way, and
+// returns the room files to expect.
 func roomFiles(t *testing.T, raw []string) map[string]string {
 	t.Helper()
 	users := map[string]map[string]map[string]bool{} // day → hash → client

@@ -21,8 +21,8 @@ import (
 	"hushpipe/filter/audit"
 )
 
-// auditOf is what hushpipe audit --json says of dir, in which it changes nothing, and how
-// it exits.
+// auditOf runs hushpipe audit --json on dir, checks that it changes nothing there, and
+// returns its result and exit status.
 func auditOf(t *testing.T, dir string, flags ...string) (a audit.Audit, exit int) {
 	t.Helper()
 	before := untouched(t, dir)
@@ -40,7 +40,7 @@ func auditOf(t *testing.T, dir string, flags ...string) (a audit.Audit, exit int
 	return a, cmd.ProcessState.ExitCode()
 }
 
-// untouched is the names, sizes, modes and times of all that is below a directory.
+// untouched lists the names, sizes, modes and times of everything below a directory.
 func untouched(t *testing.T, dir string) (list []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -56,10 +56,10 @@ func untouched(t *testing.T, dir string) (list []string) {
 	return list
 }
 
-// plantedValues are what no audit shows.
+// plantedValues must not appear in the output of any audit.
 var plantedValues = []string{"192.0.2.77", "2001:db8::77", "client.example.org", "s3cret"}
 
-// auditLog is a log of today, of 40 lines.
+// auditLog returns a log of 40 lines of today.
 func auditLog() string {
 	var log strings.Builder
 	for i := range 40 {
@@ -73,7 +73,7 @@ func auditLog() string {
 	return log.String()
 }
 
-// filterLog has hushpipe filter write a log.
+// filterLog runs hushpipe filter on a log.
 func filterLog(t *testing.T, log string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(hushpipeBinary(t), append([]string{"filter"}, args...)...)
@@ -91,7 +91,7 @@ func brokenRows(a audit.Audit) (names []string) {
 	return names
 }
 
-// TestAuditClean: of what hushpipe has written nothing is broken, in each mode.
+// TestAuditClean: what hushpipe itself writes breaks no claim, in any mode.
 func TestAuditClean(t *testing.T) {
 	for _, mode := range []string{"ipcrypt", "pfx", "mask", "drop"} {
 		t.Run(mode, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestAuditClean(t *testing.T) {
 	})
 }
 
-// TestAuditFinds: each way to break a claim is found, by file and line.
+// TestAuditFinds: each way to break a claim is reported with file and line.
 func TestAuditFinds(t *testing.T) {
 	t.Parallel()
 	today := time.Now().Format(time.DateOnly)
@@ -140,7 +140,7 @@ func TestAuditFinds(t *testing.T) {
 			return strings.Replace(line, old, by, 1)
 		}
 	}
-	// put makes a file of today's lines under another name.
+	// put writes today's lines to a file of another name.
 	put := func(other string, mode os.FileMode, zip bool) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
 			text := []byte(read(t, filepath.Join(dir, name)))
@@ -257,8 +257,8 @@ func TestAuditFinds(t *testing.T) {
 	}
 }
 
-// TestAuditFlags: lines are held against the flags that they were written by, also where
-// others came later.
+// TestAuditFlags: lines are checked against the flags with which they were written,
+// even if the flags have changed since.
 func TestAuditFlags(t *testing.T) {
 	log := auditLog()
 	fieldsOf := func(dir string) audit.Row {
@@ -285,7 +285,7 @@ func TestAuditFlags(t *testing.T) {
 			assert.Equal(t, audit.Holds, r.Verdict, "%s %v", r.Why, r.Faults)
 			assert.Contains(t, r.Looked, "some were written under other flags")
 
-			// A fault is one under all flags.
+			// A line is a fault if it fits none of the flags.
 			path := filepath.Join(dir, "access-"+time.Now().Format(time.DateOnly)+".log")
 			require.NoError(t, os.WriteFile(path, []byte(strings.Replace(read(t, path), "token=-", "token=s3cret", 1)), 0o640))
 			r = fieldsOf(dir)
@@ -293,7 +293,8 @@ func TestAuditFlags(t *testing.T) {
 				assert.Equal(t, audit.Broken, r.Verdict)
 			}
 
-			// An earlier version kept no log of flags: who knows by which a line was written.
+			// An earlier version kept no log of flags, so the flags of a line are
+			// unknown.
 			require.NoError(t, os.Remove(filepath.Join(dir, "flags.log")))
 			r = fieldsOf(dir)
 			assert.Equal(t, audit.NotProvable, r.Verdict)
@@ -305,7 +306,8 @@ func TestAuditFlags(t *testing.T) {
 	}
 }
 
-// TestAuditAfterReplay: a replay by other flags clears no line that it did not write.
+// TestAuditAfterReplay: the flags of a replay do not excuse lines that it did not
+// write.
 func TestAuditAfterReplay(t *testing.T) {
 	t.Parallel()
 	day := func(ago int) time.Time { return time.Now().AddDate(0, 0, -ago) }
@@ -357,8 +359,8 @@ func TestAuditAfterReplay(t *testing.T) {
 	}
 }
 
-// TestAuditAfterPolicy: a policy without a client, which ran before on the same day, clears
-// no host name.
+// TestAuditAfterPolicy: a policy without a client that ran earlier on the same day does
+// not excuse host names.
 func TestAuditAfterPolicy(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "log")
@@ -380,7 +382,7 @@ func TestAuditAfterPolicy(t *testing.T) {
 	assert.Equal(t, exitFailure, exit)
 }
 
-// TestAuditUnread: of what cannot be read, nothing is said to hold.
+// TestAuditUnread: claims about files that cannot be read are not reported to hold.
 func TestAuditUnread(t *testing.T) {
 	name := "access-" + time.Now().Format(time.DateOnly) + ".log"
 	put := func(name string, text func([]byte) []byte) func(*testing.T, string) {
@@ -454,7 +456,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestAuditBeside: an audit runs beside a filter. A line in the making is no fault.
+// TestAuditBeside: an audit runs while a filter writes. An unfinished line is no fault.
 func TestAuditBeside(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
@@ -481,7 +483,7 @@ func statusText(t *testing.T, dir string) string {
 	return string(out)
 }
 
-// TestRawLogs: an old log is one with addresses in clear, whatever else its lines hold.
+// TestRawLogs: a log with addresses in clear is found, whatever else its lines contain.
 func TestRawLogs(t *testing.T) {
 	dir := t.TempDir()
 	line := func(client, target string) string {

@@ -17,7 +17,7 @@ import (
 	"hushpipe/filter/pseudonym"
 )
 
-// auditedPolicy has a stream for each kind of claim that flags do not make.
+// auditedPolicy has a stream for each kind of claim that only policies make.
 const auditedPolicy = `format   = "combined"
 workdays = "de-BE"
 
@@ -81,8 +81,8 @@ settled = [%s]
 keep    = "3d after settling, 30d"
 `
 
-// TestAuditFindsInStreams: each way to break a claim of a policy is found, by stream, file
-// and line.
+// TestAuditFindsInStreams: each way to break a claim of a policy is reported with
+// stream, file and line.
 func TestAuditFindsInStreams(t *testing.T) {
 	t.Parallel()
 	at, now := t.TempDir(), time.Now()
@@ -122,13 +122,13 @@ func TestAuditFindsInStreams(t *testing.T) {
 			require.NoError(t, os.Chmod(path, mode))
 		}
 	}
-	// again makes another file of the lines of hours.
+	// again writes the lines of hours to another file.
 	again := func(path string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
 			put(path, read(t, filepath.Join(dir, "hours", name)), 0o640)(t, dir)
 		}
 	}
-	// older makes a file of today one of an earlier day.
+	// older renames a file of today to an earlier day.
 	older := func(dir, file string, days int) func(*testing.T, string) {
 		return func(t *testing.T, root string) {
 			found, err := filepath.Glob(filepath.Join(root, dir, strings.Replace(file, "*", "*"+today+"*", 1)))

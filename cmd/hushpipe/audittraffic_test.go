@@ -16,8 +16,8 @@ import (
 	"hushpipe/filter/audit"
 )
 
-// TestAuditTraffic: what traffic figures hold is looked at, and each fault is found by file
-// and line.
+// TestAuditTraffic: audit reads traffic figures, and reports each fault with file and
+// line.
 func TestAuditTraffic(t *testing.T) {
 	t.Parallel()
 	yesterday, long := time.Now().AddDate(0, 0, -1), time.Now().AddDate(0, 0, -100)
@@ -41,8 +41,8 @@ func TestAuditTraffic(t *testing.T) {
 	assert.Equal(t, audit.Holds, r.Verdict, "%s %v", r.Why, r.Faults)
 	assert.Equal(t, "each line of 2 files", r.Looked, "that of rooms, that of traffic")
 
-	// A secret, a name that too few brought, a file for good of a day that is not over, and
-	// one that is no such file.
+	// A secret, a name that too few networks brought, a final file of a day that is not
+	// over, and a file of another kind.
 	name := func(day time.Time) string {
 		return filepath.Join(dir, "traffic", "traffic-"+day.Format(time.DateOnly)+".txt")
 	}
@@ -63,13 +63,13 @@ func TestAuditTraffic(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(name(yesterday), []byte(text), 0o640))
 
-	// Nobody knows since when names stand there.
+	// The age of names in the file is unknown.
 	require.NoError(t, os.Remove(filepath.Join(dir, "traffic", "names")))
 	r = figures()
 	assert.Equal(t, audit.NotProvable, r.Verdict)
 	assert.Contains(t, r.Why, "names is missing")
 
-	// Journals of visitors go with their day.
+	// Journals of visitors are deleted with their day.
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "journal", long.Format(time.DateOnly)+".0123456789abcdef.journal.typed"), nil, 0o600))
 	a, _ := auditOf(t, dir)
 	assert.Contains(t, brokenRows(a), ":period")

@@ -15,8 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBlog is a blog that keeps its lines for eight days, and has a month's page of all that
-// its privacy statement names from DIR/traffic alone, once the lines are gone.
+// TestBlog is a blog that keeps lines for eight days. After they are deleted,
+// DIR/traffic alone yields a month's page with everything that the privacy statement
+// names.
 func TestBlog(t *testing.T) {
 	t.Run("flags", func(t *testing.T) {
 		testBlog(t, "", "", "--keep", "8", "--rooms", "none", "--traffic", "--own", "www.beerblog.no", "--country", countriesFile)
@@ -41,7 +42,7 @@ keep            = "none"
 	})
 }
 
-// testBlog has the lines and the traffic in directories below DIR.
+// testBlog runs the blog with lines and traffic figures in these directories below DIR.
 func testBlog(t *testing.T, ofLines, ofFigures string, flags ...string) {
 	program, at := hushpipeWith(t, "shiftedclock"), t.TempDir()
 	dir := filepath.Join(at, "log")

@@ -17,7 +17,8 @@ import (
 	"hushpipe/format/serverconf"
 )
 
-// checkServer runs check, and returns what it says, with NAME for each text of names.
+// checkServer runs check and returns its output, with NAME in place of each text of
+// names.
 func checkServer(t *testing.T, names map[string]string, args ...string) (said string, status int) {
 	t.Helper()
 	var out bytes.Buffer
@@ -54,8 +55,8 @@ func equalsGolden(t *testing.T, name, got string) {
 	require.Equal(t, string(want), got)
 }
 
-// TestCheckApache: on Debian's own configuration, from the first look to a reload that
-// is safe. Each step does what the one before has said.
+// TestCheckApache checks Debian's own configuration, from the first look to a safe
+// reload. Each step follows the advice of the one before.
 func TestCheckApache(t *testing.T) {
 	apache(t)
 	h, dir := debianHTTPD(t, func(snippet string) string { return strings.Replace(snippet, "--user "+anotherUser(t)+" ", "", -1) })
@@ -79,7 +80,7 @@ func TestCheckApache(t *testing.T) {
 	require.Equal(t, 1, status)
 	equalsGolden(t, "check-apache-enabled.txt", said)
 
-	// What is said to put in its place is put there.
+	// Put in place what check advises.
 	said, _ = checkServer(t, nil, "--apache")
 	for line := range strings.Lines(said) {
 		if _, instead, found := strings.Cut(line, "put in its place: ErrorLog"); found {
@@ -101,7 +102,7 @@ func TestCheckApache(t *testing.T) {
 	out, err := exec.Command("apache2ctl", "-t").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	// What a hand can get wrong in a line.
+	// Mistakes in directives.
 	write("sites-enabled/two.conf", []byte(`LogFormat "%{%F}t %U" plain
 LogFormat "%h \"%r\" %{X-Forwarded-For}i" forwarded
 <VirtualHost *:1>
@@ -137,7 +138,8 @@ CustomLog no.log combined
 	_, said, _ = strings.Cut(said, "/etc/apache2/sites-enabled/two.conf")
 	equalsGolden(t, "check-apache-mistakes.txt", "/etc/apache2/sites-enabled/two.conf"+said)
 
-	// A line that does not work takes no other's place, and is no pattern for one.
+	// A directive that does not work replaces no other, and is not the model for
+	// advice.
 	snippet, err := os.ReadFile(filepath.Join(h.Root, "conf-available/hushpipe.conf"))
 	require.NoError(t, err)
 	write("conf-available/hushpipe.conf", []byte(`CustomLog "|hushpipe filter `+dir+`" combined`))
@@ -149,7 +151,7 @@ CustomLog no.log combined
 	require.NotContains(t, said, "takes its lines, if all CustomLog")
 	write("conf-available/hushpipe.conf", snippet)
 
-	// Without an answer of mod_info, the files are read.
+	// Without mod_info, check reads the files.
 	write("sites-enabled/two.conf", []byte("<VirtualHost *:1>\nCustomLogs\n<IfModule mod_none.c>\nCustomLog no.log combined\n</IfModule>\n</VirtualHost>\n"))
 	said, status = checkServer(t, names, "--apache")
 	require.Equal(t, 1, status)
@@ -158,7 +160,7 @@ CustomLog no.log combined
 	require.Contains(t, said, "hushpipe: error: apache2ctl refuses its configuration: AH00526: Syntax error on line 2 of /etc/apache2/sites-enabled/two.conf")
 }
 
-// TestCheckNginx does so for nginx.
+// TestCheckNginx is TestCheckApache for nginx.
 func TestCheckNginx(t *testing.T) {
 	nginx := need.Program(t, "nginx", "nginx")
 	root := t.TempDir()
@@ -175,7 +177,7 @@ func TestCheckNginx(t *testing.T) {
 	require.Equal(t, 1, status)
 	equalsGolden(t, "check-nginx-fresh.txt", said)
 
-	// nginx -T opens its logs, and waits for a reader of a FIFO.
+	// nginx -T opens its logs, and waits for the reader of a FIFO.
 	for _, name := range []string{"fifo", "unread", "zip", "zip9", "binary", "kept", "common"} {
 		require.NoError(t, mkfifo(filepath.Join(root, name), 0o600))
 		held, err := os.OpenFile(filepath.Join(root, name), os.O_RDWR, 0)
@@ -235,7 +237,7 @@ server {
 	require.Regexp(t, `^hushpipe: error: nginx refuses its configuration: .*\[emerg\] .*sites/three:1`, said)
 }
 
-// TestCheckUsage: which server?
+// TestCheckUsage: one server must be named.
 func TestCheckUsage(t *testing.T) {
 	for _, args := range [][]string{{}, {"--apache", "--nginx"}, {"--apache=perhaps"}} {
 		said, status := checkServer(t, nil, args...)
@@ -246,7 +248,7 @@ func TestCheckUsage(t *testing.T) {
 	require.Equal(t, "hushpipe: error: run /no/httpd: no such file or directory; hint: give the server's program, or leave it out\n", said)
 }
 
-// TestCheckNoServer: a command that says nothing of a configuration is no good news.
+// TestCheckNoServer: a command that does not print a configuration is an error.
 func TestCheckNoServer(t *testing.T) {
 	for _, program := range []string{"true", "echo"} {
 		path, err := exec.LookPath(program)
@@ -284,7 +286,8 @@ fi
 	await(t, func() bool { return !isRead(fifo) }, "the logger reads on")
 }
 
-// TestCheckSameDir: lines that write to one DIR with other flags are said.
+// TestCheckSameDir: check reports directives that write to one DIR with different
+// flags.
 func TestCheckSameDir(t *testing.T) {
 	for _, test := range []struct{ first, second, says string }{
 		{"filter /d", "filter /d", ""},

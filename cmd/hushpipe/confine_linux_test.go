@@ -19,15 +19,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withLandlock skips where there is none.
+// withLandlock skips the test if the kernel has no landlock.
 func withLandlock(t *testing.T) {
 	t.Helper()
 	_, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	need.That(t, errno == 0, "this kernel has no landlock")
 }
 
-// probe confines itself to DIR, KEYDIR and the directory of --metrics and prints
-// what it cannot do then.
+// probe confines itself to DIR, KEYDIR and the directory of --metrics, and prints what
+// is then denied.
 func probe() {
 	dir, keys, folder, port := os.Args[1], os.Args[2], os.Args[3], os.Args[4]
 	fmt.Println(confine(dir, keys, folder+"/x.prom"))
@@ -95,8 +95,8 @@ func TestConfine(t *testing.T) {
 	assert.Equal(t, want, failed)
 }
 
-// reader confines itself to reading a file and a directory and to working on
-// another directory, and prints what it cannot do then.
+// reader confines itself to reading a file and a directory and to working on another
+// directory, and prints what is then denied.
 func reader() {
 	file, dir, out := os.Args[1], os.Args[2], os.Args[3]
 	fmt.Println(confineReader([]string{file, dir, dir + "/nothing"}, out+"/page"))
@@ -143,8 +143,8 @@ execute
 $`, string(said))
 }
 
-// TestFolders: of a file directly below "/" no directory is meant, also where it is given
-// relative to that.
+// TestFolders: parentDirs never returns "/", not even for a relative path to a file in
+// it.
 func TestFolders(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
@@ -187,8 +187,8 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// A confined process uses a DIR again that was deleted and made anew, and one
-// that something is mounted over, but not what lies elsewhere.
+// TestConfinedToDirectory: a confined process can use a DIR again that was deleted and
+// made anew or mounted over, but nothing outside.
 func TestConfinedToDirectory(t *testing.T) {
 	withLandlock(t)
 	need.Root(t) // to whom nothing but landlock denies anything
@@ -222,8 +222,8 @@ func TestConfinedToDirectory(t *testing.T) {
 	require.Empty(t, names)
 }
 
-// TestCommandsConfined looks at each command while it waits for its input or
-// its output.
+// TestCommandsConfined checks the confinement of each command while it waits for its
+// input or output.
 func TestCommandsConfined(t *testing.T) {
 	withLandlock(t)
 	dir := filepath.Join(t.TempDir(), "log")
@@ -248,8 +248,8 @@ func TestCommandsConfined(t *testing.T) {
 	}
 }
 
-// What crashes leaves no core and tells nothing of what was in memory, whatever
-// the environment asks for, and whatever /dev/null is.
+// TestCrashTellsNothing: a crash leaves no core and prints nothing from memory,
+// whatever the environment or /dev/null is.
 func TestCrashTellsNothing(t *testing.T) {
 	for _, test := range []struct {
 		sig  syscall.Signal
@@ -289,8 +289,9 @@ func TestCrashTellsNothing(t *testing.T) {
 	}
 }
 
-// TestTimesWhileConfined: a process that is confined dates what a clock far ahead has dated, so
-// that it expires, and what it erases, of which running loggers say nothing.
+// TestTimesWhileConfined: a confined process can correct the dates of files written
+// under a clock far ahead, so that they expire, and of files that it erases. Running
+// loggers log nothing about it.
 func TestTimesWhileConfined(t *testing.T) {
 	t.Parallel()
 	notAtMidnight()

@@ -18,8 +18,8 @@ import (
 	"hushpipe/filter/need"
 )
 
-// dialer confines itself as hushpipe fleet ship and collect do, to DIR and an engine's
-// address, and says which of two addresses it can still reach.
+// dialer confines itself like hushpipe fleet ship and collect to DIR and an engine's
+// address, and prints which of two addresses it can still reach.
 func dialer() {
 	dir, own, other := os.Args[1], os.Args[2], os.Args[3]
 	fmt.Println(confineToEngine(engine.Config{Addresses: []string{own}}, diskAccess{dir: dir}))
@@ -37,7 +37,7 @@ func dialer() {
 	}
 }
 
-// TestConfinedToEngine: who speaks to the engine reaches no other port.
+// TestConfinedToEngine: a process that connects to the engine can reach no other port.
 func TestConfinedToEngine(t *testing.T) {
 	var addresses []string
 	for range 2 {

@@ -17,8 +17,8 @@ import (
 
 const countriesFile = "../../filter/country/testdata/countries.mmdb"
 
-// locator opens the database at the first of its arguments, confines itself, and prints
-// for each line of its stdin in which country 192.0.2.7 is, by the file as it is then.
+// locator opens the database named by its first argument and confines itself. For each
+// line of stdin it prints the country of 192.0.2.7 according to the current file.
 func locator() {
 	log := newMessageLog(os.Stdout)
 	o := &countryFlags{country: os.Args[1]}
@@ -38,9 +38,9 @@ func locator() {
 	log.close()
 }
 
-// TestConfinedCountries: a file that takes the place of the database is read by a logger
-// that has confined itself, and one that cannot be read makes countries unknown, and is
-// reported. So it is where the path is a link, and where the file is not there at first.
+// TestConfinedCountries: a confined logger reloads a replaced database. An unreadable
+// one makes countries unknown and is reported. The same holds if the path is a link, or
+// the file is missing at first.
 func TestConfinedCountries(t *testing.T) {
 	for _, name := range []string{"countries.mmdb", "link.mmdb"} {
 		folder, log := t.TempDir(), filepath.Join(t.TempDir(), "log")

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPackage builds the packages, and looks at them from all sides.
+// TestPackage builds the packages and examines them.
 func TestPackage(t *testing.T) {
 	need.Program(t, "dpkg-deb", "dpkg")
 	dir := t.TempDir()
@@ -29,7 +29,7 @@ func TestPackage(t *testing.T) {
 	t.Run("life", func(t *testing.T) { packageLives(t, dir) })
 }
 
-// buildPackages runs build.sh of the sources that src lies in.
+// buildPackages runs build.sh in the source tree of src.
 func buildPackages(t *testing.T, src, dir string, env ...string) {
 	t.Helper()
 	build := exec.Command("bash", "cmd/hushpipe/packaging/build.sh", dir)
@@ -39,8 +39,8 @@ func buildPackages(t *testing.T, src, dir string, env ...string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// packagesAreReproducible builds them again, from a copy of the source at another
-// path, in another time zone and language.
+// packagesAreReproducible builds them again from a copy of the source at another path,
+// in another time zone and locale.
 func packagesAreReproducible(t *testing.T, first string) {
 	second := t.TempDir()
 	src := filepath.Join(t.TempDir(), "elsewhere")
@@ -69,7 +69,7 @@ func packagesAreReproducible(t *testing.T, first string) {
 	}
 }
 
-// packagesAreWhole looks for all that they bring.
+// packagesAreWhole checks the list of files.
 func packagesAreWhole(t *testing.T, dir string) {
 	for _, arch := range []string{"amd64", "arm64"} {
 		deb := glob(t, filepath.Join(dir, "*_"+arch+".deb"))[0]
@@ -102,7 +102,7 @@ func packagesAreWhole(t *testing.T, dir string) {
 	}
 }
 
-// packagesAreLegal asks lintian.
+// packagesAreLegal runs lintian.
 func packagesAreLegal(t *testing.T, dir string) {
 	lintian := need.Program(t, "lintian", "lintian")
 	for _, deb := range glob(t, filepath.Join(dir, "*.deb")) {
@@ -112,7 +112,7 @@ func packagesAreLegal(t *testing.T, dir string) {
 	}
 }
 
-// packagesNameLicences: all modules in the program are named with their terms.
+// packagesNameLicences: the licence file names all modules in the program.
 func packagesNameLicences(t *testing.T, dir string) {
 	deb := glob(t, filepath.Join(dir, "*_"+runtime.GOARCH+".deb"))[0]
 	tree := t.TempDir()
@@ -139,9 +139,9 @@ func packagesNameLicences(t *testing.T, dir string) {
 	require.Equal(t, "hushpipe "+version+"\n", read(tree+"/usr/bin/hushpipe", "version"))
 }
 
-// TestMaintainerScripts runs the scripts of the package on a tree that stands for the
-// machine: a fleet's keys are no longer made once it is removed, and purge overwrites what
-// they follow from.
+// TestMaintainerScripts runs the maintainer scripts on a tree that stands in for the
+// machine: after removal no keys of a fleet are made any more, and purge overwrites the
+// files they derive from.
 func TestMaintainerScripts(t *testing.T) {
 	need.Root(t)
 	root := t.TempDir()
@@ -220,8 +220,8 @@ func TestMaintainerScripts(t *testing.T) {
 	}
 }
 
-// TestTutorial: the page of the manual is what debian.sh does, which TestPackage runs.
-// UPDATE=1 writes it.
+// TestTutorial: the page of the manual contains what debian.sh does, which TestPackage
+// runs. UPDATE=1 writes it.
 func TestTutorial(t *testing.T) {
 	const page = "manual/tutorial.7.md"
 	script, err := os.ReadFile("../../testdata/debian.sh")
@@ -240,8 +240,8 @@ func TestTutorial(t *testing.T) {
 	require.Contains(t, pagesNamed(strings.ReplaceAll(want, "`", "")), "hushpipe-threats")
 }
 
-// tutorial returns what a reader of debian.sh reads and types: what follows "#|", and the
-// lines right below that, up to an empty one. The rest is the test's.
+// tutorial extracts the page from debian.sh: the text after "#|", and the commands
+// right below it up to an empty line. The rest belongs to the test.
 func tutorial(script string) string {
 	const mark = "#|"
 	var page strings.Builder
@@ -284,9 +284,9 @@ func tutorial(script string) string {
 	return page.String()
 }
 
-// packageLives runs testdata/debian.sh in namespaces of its own, on a copy of
-// the machine's files that is thrown away. Where the kernel refuses that, it runs on
-// the machine itself, but only in CI.
+// packageLives runs testdata/debian.sh in its own namespaces, on an overlay of the
+// machine's files that is thrown away. If the kernel refuses that, it runs on the
+// machine itself, but only in CI.
 func packageLives(t *testing.T, packages string) {
 	apache(t)
 	for name, pkg := range map[string]string{"systemd-sysusers": "systemd", "man": "man-db", "pgrep": "procps", "nginx": "nginx",
@@ -322,13 +322,12 @@ func packageLives(t *testing.T, packages string) {
 	t.Logf("%s", out)
 }
 
-// apart is how a program is run with machineCopy.
+// apart is the command that runs machineCopy in its own namespaces.
 var apart = []string{"unshare", "--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child", "--", "bash", "-c", machineCopy}
 
-// machineCopy runs "$@" on an overlay of the machine's files, with a loopback
-// interface of its own. $0 is a directory for it, which must be one of the machine's
-// root file system; it has the files in it. Further copies that HOSTS names lie in
-// /machines.
+// machineCopy runs "$@" on an overlay of the machine's files, with its own loopback
+// interface. $0 is a directory for the overlay, which must be on the machine's root
+// file system. The machines named in HOSTS get overlays in /machines.
 const machineCopy = `
 set -e
 mkdir -p "$0/machine"

@@ -20,8 +20,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// refusing becomes a program that the kernel refuses a system call, as a filter of
-// a container or of systemd does.
+// refusing becomes a program for which the kernel refuses a system call, like a seccomp
+// filter of a container or of systemd.
 func refusing() {
 	number, err := strconv.Atoi(os.Args[1])
 	if err != nil {
@@ -44,8 +44,7 @@ func refusing() {
 	panic(syscall.Exec(os.Args[2], os.Args[2:], os.Environ()))
 }
 
-// refused returns what makes the command of a program that the kernel refuses a
-// system call.
+// refused returns a function that makes the command of such a program.
 func refused(number int) func(...string) *exec.Cmd {
 	return func(args ...string) *exec.Cmd {
 		cmd := exec.Command(os.Args[0])
@@ -54,9 +53,9 @@ func refused(number int) func(...string) *exec.Cmd {
 	}
 }
 
-// Without a system call that the main job likes to have, or a null device, lines are
-// written all the same. What is not written yet stays in the pipe, where a kill
-// leaves it alone; without tee(2) alone it does not.
+// TestNoLineNeedsThem: without a system call that filter would like to use, or without
+// a null device, lines are written all the same. Lines not yet written stay in the
+// pipe, where a kill cannot lose them, except without tee(2).
 func TestNoLineNeedsThem(t *testing.T) {
 	for name, test := range map[string]struct {
 		command func(...string) *exec.Cmd
@@ -101,7 +100,8 @@ func TestNoLineNeedsThem(t *testing.T) {
 	}
 }
 
-// Who may open too few files to be rid of crash reports treats no line.
+// TestCrashWithFewFiles: a process that may not open enough files to detach stderr from
+// crash reports filters nothing.
 func TestCrashWithFewFiles(t *testing.T) {
 	t.Parallel()
 	read := 0
@@ -136,7 +136,8 @@ func TestCrashWithFewFiles(t *testing.T) {
 	assert.NotZero(t, read)
 }
 
-// Where no keys or no names of rooms can be made, no line is taken, and it is reported.
+// TestCryptoRefused: if keys or room names cannot be made, no line is read, and the
+// reason is logged.
 func TestCryptoRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		command func(...string) *exec.Cmd

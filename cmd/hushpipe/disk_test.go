@@ -20,9 +20,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestFaults: whatever befalls the disk, at the start, under way, or when a new
-// day begins, the pipe is read on, and once it is over all is written: each
-// line once, whole, counted.
+// TestFaults: whatever happens to the disk, at the start, during work or at the change
+// of day, the pipe is read on. After the fault everything is written: each line once,
+// complete, and counted.
 func TestFaults(t *testing.T) {
 	need.Root(t)
 	program := hushpipeBinary(t)
@@ -67,7 +67,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// written waits until what has been sent so far is on the disk.
+// written waits until everything sent so far is on disk.
 func (s *pipeLoad) written(d *disk) {
 	s.t.Helper()
 	last := s.lines() - 1
@@ -77,7 +77,7 @@ func (s *pipeLoad) written(d *disk) {
 	}, "line "+itoa(last)+" is not written; "+s.said.String())
 }
 
-// keptFiles is what the log files of a DIR hold at some time.
+// keptFiles are the contents of the log files of a DIR at some time.
 type keptFiles struct {
 	t    *testing.T
 	text map[string]string
@@ -92,7 +92,7 @@ func (s *pipeLoad) kept(d *disk) keptFiles {
 	return k
 }
 
-// stand checks that it still stands there.
+// stand checks that the contents are still there.
 func (k keptFiles) stand(d *disk) {
 	k.t.Helper()
 	for day, text := range k.text {
@@ -101,8 +101,8 @@ func (k keptFiles) stand(d *disk) {
 	}
 }
 
-// TestDiskFillsUp: a disk of 1 MiB that holds everything fills up with lines, is
-// enlarged, fills up again, and has DIR made on it while it is full.
+// TestDiskFillsUp: a disk of 1 MiB for everything fills up with lines, is enlarged, and
+// fills up again; and DIR is made on a full disk.
 func TestDiskFillsUp(t *testing.T) {
 	for _, start := range []string{"empty", "full"} {
 		t.Run("at the start="+start, func(t *testing.T) {
@@ -138,8 +138,8 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 }
 
-// TestBufferOverflows: what a disk that stays full leaves no room for is
-// counted and said, and nothing else is lost.
+// TestBufferOverflows: lines that no longer fit in memory while the disk is full are
+// counted and reported, and nothing else is lost.
 func TestBufferOverflows(t *testing.T) {
 	readOn(t, func(t *testing.T) (longest, allowed time.Duration) {
 		d := bareDisk(t, "1m")
@@ -170,7 +170,7 @@ func (d *disk) freeze() (thaw func()) {
 	const FIFREEZE, FITHAW = 0xc0045877, 0xc0045878 // linux/fs.h
 	at, err := os.Open(d.mount)
 	require.NoError(d.t, err)
-	// Nobody else can thaw it: a test that is killed must not leave it so.
+	// A killed test must not leave the disk frozen: nobody else would thaw it.
 	watchdog := exec.Command("sh", "-c", `sleep 60; fsfreeze -u "$0"`, d.mount)
 	watchdog.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(d.t, watchdog.Start())
@@ -204,9 +204,8 @@ func TestFrozenDisk(t *testing.T) {
 	})
 }
 
-// TestDiskTurnsReadOnly: ext4 does that under open files when it finds an
-// error, and it takes another mount to end it. The lines that waited go to what
-// is mounted then.
+// TestDiskTurnsReadOnly: ext4 becomes read-only under open files when it finds an
+// error, and only another mount ends that. The waiting lines go to the new file system.
 func TestDiskTurnsReadOnly(t *testing.T) {
 	readOn(t, func(t *testing.T) (longest, allowed time.Duration) {
 		d := loopDisk(t)
@@ -223,9 +222,9 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 		s.passes(500 * time.Millisecond)
 		require.Contains(t, s.said.String(), "read-only file system; lines wait in memory")
 
-		// In one step: between two, DIR would be made below the mount point. And on DIR
-		// itself: a logger that is confined has no right to what is mounted above the
-		// directory that DIR lies in.
+		// In one step: otherwise DIR would be made below the mount point. And on DIR
+		// itself: a confined logger has no access to what is mounted above the parent
+		// directory of DIR.
 		mountTmpfs(t, d.dir, "64m")
 		s.written(d)
 		require.Equal(t, 0, s.end(), "%s", s.said)
@@ -241,8 +240,8 @@ func TestDiskTurnsReadOnly(t *testing.T) {
 	})
 }
 
-// TestDeviceInPlaceOfFile: a log, key or room file that is /dev/full is refused
-// like all that is not a regular file; a stderr that is does not matter.
+// TestDeviceInPlaceOfFile: a log, key or room file that is /dev/full is refused like
+// everything that is not a regular file. stderr may be /dev/full.
 func TestDeviceInPlaceOfFile(t *testing.T) {
 	for _, name := range []string{"access-" + days()[0] + ".log", "keys/" + days()[0] + ".key", "rooms/rooms-" + days()[0] + ".log",
 		"keys", "journal", "rooms", "clock", "access.log"} {
@@ -269,8 +268,8 @@ func TestDeviceInPlaceOfFile(t *testing.T) {
 	}
 }
 
-// TestForbiddenDirectory: a logger that is not root loses DIR, and its
-// directories, to a chmod, and gets them back.
+// TestForbiddenDirectory: a chmod takes DIR or its directories from a logger that is
+// not root, and another one returns them.
 func TestForbiddenDirectory(t *testing.T) {
 	for _, name := range append(parts, "access-"+days()[0]+".log") {
 		t.Run("name="+name, func(t *testing.T) {
@@ -312,14 +311,12 @@ func TestForbiddenDirectory(t *testing.T) {
 	}
 }
 
-// TestFaultsBehindHTTPD: no client of a real httpd notices that the disk of its
-// log is full, hangs, or has gone, and each request that was answered is in the
-// log.
+// TestFaultsBehindHTTPD: clients of a real httpd do not notice that the log's disk is
+// full, hangs or is gone, and each answered request is in the log.
 func TestFaultsBehindHTTPD(t *testing.T) {
 	readOn(t, func(t *testing.T) (longest, allowed time.Duration) {
 		d := newDisk(t, fault{})
-		// Lines of just under 4096 bytes: in the time that a fault lasts they would
-		// fill a pipe of 1 MiB.
+		// Lines of just under 4096 bytes would fill a pipe of 1 MiB during the fault.
 		long := strings.Repeat("x", 3600)
 		log := loadLog(hushpipeBinary(t), d.dir)
 		require.Contains(t, log, "%{User-Agent}i")
@@ -347,9 +344,9 @@ func TestFaultsBehindHTTPD(t *testing.T) {
 	})
 }
 
-// TestEndIsBounded: who holds a lock keeps no process from ending. Locks that others
-// can take do not matter; while another hushpipe hangs with the lock of the room files,
-// they are left to the next one, and lines are written without a lock.
+// TestEndIsBounded: no lock keeps a process from exiting. Locks that others can take do
+// not matter. While another hushpipe hangs with the lock of the room files, they are
+// left to the next process, and lines are written without the lock.
 func TestEndIsBounded(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -24,20 +24,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// erasing is an erase of what 192.0.2.1 left.
+// erasing returns an erase command for 192.0.2.1.
 func erasing(t *testing.T, dir string) *exec.Cmd {
 	cmd := exec.Command(hushpipeBinary(t), "erase", dir, "--address", "-", "--reason", "case 1", "--yes")
 	cmd.Stdin = strings.NewReader("192.0.2.1\n")
 	return cmd
 }
 
-// falsified is what a line becomes.
+// falsified matches a falsified line.
 var falsified = regexp.MustCompile(`^[0-9a-f:]{15,39} - - \[[^\]]+\] "GET /x+ HTTP/1.1" 200 5 "-" "-"$`)
 
-// TestEraseBesideLoggers: while loggers of this version and of the earlier one write, and
-// rsyslog follows the files, lines are falsified again and again: the file stays the same
-// one, each line of others is there once and as it was, rsyslog passes on each line once,
-// and audit is content.
+// TestEraseBesideLoggers: lines are falsified again and again while loggers of this
+// version and of the earlier one write and rsyslog follows the files. The file keeps
+// its inode, other people's lines are there once and unchanged, rsyslog forwards each
+// line once, and audit finds no fault.
 func TestEraseBesideLoggers(t *testing.T) {
 	t.Parallel()
 	notAtMidnight()
@@ -49,8 +49,8 @@ func TestEraseBesideLoggers(t *testing.T) {
 	t.Fatal("a logger cut off lines three times")
 }
 
-// eraseBesideLoggers is false where a logger cut off lines that came without its lock, for
-// which the earlier version and this one wait a second at most.
+// eraseBesideLoggers returns false if a logger cut off lines written without its lock,
+// for which the earlier version and this one wait a second at most.
 func eraseBesideLoggers(t *testing.T) bool {
 	dir := filepath.Join(t.TempDir(), "log")
 	start, target := rsyslogOf(t, dir)
@@ -164,7 +164,7 @@ func eraseBesideLoggers(t *testing.T) bool {
 	}
 	audited()
 
-	// The logger of the earlier version would put keys back.
+	// The logger of the earlier version would put the keys back.
 	cmd := exec.Command(hushpipeBinary(t), "erase", dir, "--all", "--reason", "case 2", "--yes")
 	refused, err := cmd.CombinedOutput()
 	require.Error(t, err)
@@ -181,8 +181,8 @@ func eraseBesideLoggers(t *testing.T) bool {
 	return true
 }
 
-// TestEraseKilled: wherever an erase is killed, each line is the old or the new one, and
-// another one does the rest.
+// TestEraseKilled: wherever an erase is killed, each line is either the old or the new
+// one, and another erase does the rest.
 func TestEraseKilled(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "log")
@@ -248,7 +248,8 @@ func TestEraseKilled(t *testing.T) {
 	t.Logf("%d of 12 were killed in the middle, %d lines seen half done", partly, mixed)
 }
 
-// TestEraseOnFullDisk: what cannot be noted is not done. What is noted needs no room.
+// TestEraseOnFullDisk: without an entry in acts.log nothing is erased. Erasing itself
+// needs no space.
 func TestEraseOnFullDisk(t *testing.T) {
 	d := bareDisk(t, "1m")
 	l := startLogger(t, "--rooms", "none", d.dir)
@@ -274,7 +275,7 @@ func TestEraseOnFullDisk(t *testing.T) {
 	assert.Equal(t, before[len(first)+1:], rest)
 }
 
-// meanwhile is a terminal: do is done before somebody answers.
+// meanwhile is a terminal that calls do before it answers.
 type meanwhile struct {
 	io.Reader
 	do func()
@@ -288,8 +289,8 @@ func (m *meanwhile) Read(p []byte) (int, error) {
 	return m.Reader.Read(p)
 }
 
-// groupLogs is a DIR of a policy whose stream g releases lines of three people, and a
-// filter of lines of some.
+// groupLogs returns a DIR whose stream g releases lines of three people, and a function
+// that filters lines of some people.
 func groupLogs(t *testing.T) (logs string, filter func(people ...string)) {
 	root := t.TempDir()
 	file := filepath.Join(root, "policy.toml")
@@ -320,9 +321,9 @@ keep    = "14d"
 	return logs, filter
 }
 
-// TestEraseNotesWhatCame: lines that waited for their group when they were found, and are
-// released with others of the person before they are erased, are all erased. They are noted
-// first, and stay where they cannot be.
+// TestEraseNotesWhatCame: lines that waited for their group when they were found, and
+// were released with other lines of the person before they were erased, are all erased.
+// They are recorded first, and stay if that fails.
 func TestEraseNotesWhatCame(t *testing.T) {
 	t.Parallel()
 	notAtMidnight()
@@ -364,8 +365,8 @@ func TestEraseNotesWhatCame(t *testing.T) {
 $`, string(acts))
 }
 
-// TestEraseDaysNotesWhatCame: lines that came while erase asked are noted by themselves, those
-// that waited for their group then and were released only once.
+// TestEraseDaysNotesWhatCame: lines that arrive while erase asks get an entry of their
+// own; those that waited for their group and were released meanwhile count once.
 func TestEraseDaysNotesWhatCame(t *testing.T) {
 	t.Parallel()
 	notAtMidnight()
