@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// jail is Debian's fail2ban with the configuration of packaging and with commands that
-// write down what they would ban.
+// jail is Debian's fail2ban with the packaged configuration. Its commands record what
+// they would ban.
 type jail struct {
 	t      *testing.T
 	base   string // holds everything but DIR
@@ -29,7 +29,7 @@ type jail struct {
 	env    []string
 }
 
-// newJail makes the configuration. settings go to the jail.
+// newJail writes the configuration, with additional settings for the jail.
 func newJail(t *testing.T, dir string, settings ...string) *jail {
 	need.Program(t, "fail2ban-server", "fail2ban")
 	j := &jail{t: t, base: t.TempDir(), dir: dir}
@@ -93,7 +93,7 @@ func (j *jail) log() string {
 	return string(text)
 }
 
-// awaitLog waits until fail2ban has logged something so often.
+// awaitLog waits until fail2ban has logged the text n times.
 func (j *jail) awaitLog(n int, what string) {
 	j.t.Helper()
 	await(j.t, func() bool { return strings.Count(j.log(), what) >= n }, fmt.Sprintf("not %d of %q", n, what))
@@ -111,7 +111,7 @@ func (j *jail) expect(want ...string) {
 	require.NoError(j.t, os.Remove(j.base+"/banned"))
 }
 
-// isQuiet asserts that there was nothing to expect.
+// isQuiet asserts that no command ran.
 func (j *jail) isQuiet() {
 	j.t.Helper()
 	assert.NoFileExists(j.t, j.base+"/banned")
@@ -127,7 +127,7 @@ func (j *jail) pairs() string {
 	return string(text)
 }
 
-// fails writes lines of a client who asks for what is not there.
+// fails writes lines of a client that requests missing pages.
 func fails(l *logger, client string, n int, when time.Time) {
 	for range n {
 		_, err := fmt.Fprintf(l.stdin, "%s - - [%s] \"GET /wp-login.php HTTP/1.1\" 404 5 \"-\" \"-\"\n", client, when.Format("02/Jan/2006:15:04:05 -0700"))
@@ -143,7 +143,7 @@ func visitor(family int) string {
 	return fmt.Sprintf("2001:db8:%x::%x", 0x1000+rand.IntN(0xefff), 0x1000+rand.IntN(0xefff))
 }
 
-// TestFail2ban: jails look at pseudonyms, the firewall gets addresses, and no disk does.
+// TestFail2ban: jails see pseudonyms, the firewall gets addresses, and no disk does.
 func TestFail2ban(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"ipcrypt", "pfx"} {
@@ -181,14 +181,15 @@ func TestFail2ban(t *testing.T) {
 			}
 			held()
 
-			// A restart of fail2ban unbans all, and bans again what its database has.
+			// A restart of fail2ban unbans everybody, and bans again those in its
+			// database.
 			j.stop()
 			j.expect("unban 4 "+four, "unban 6 "+six)
 			assert.Empty(t, j.pairs())
 			j.start()
 			j.expect("ban 4 "+four, "ban 6 "+six)
 
-			// The key goes before the ban ends.
+			// The key is deleted before the ban ends.
 			require.Equal(t, 0, l.end())
 			for _, key := range glob(t, dir+"/keys/*.key") {
 				require.NoError(t, os.Remove(key))
@@ -199,7 +200,7 @@ func TestFail2ban(t *testing.T) {
 			j.expect(banned[first])
 			assert.NotContains(t, j.pairs(), pseudonym)
 
-			// After a restart without it nobody knows who that was, and nobody is banned.
+			// After a restart without the key, nobody can be identified or banned.
 			j.stop()
 			j.expect(banned[!first])
 			j.awaitLog(3, "Restore Ban ") // of the first restart
@@ -213,8 +214,8 @@ func TestFail2ban(t *testing.T) {
 	}
 }
 
-// holding returns the files below directories, changed since begun, that hold a text,
-// but not those below the first two.
+// holding returns the files below directories that changed since begun and contain a
+// text, except below the first two.
 func holding(t *testing.T, text string, begun time.Time, not1, not2 string, roots ...string) (found []string) {
 	for _, root := range roots {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -242,7 +243,7 @@ func holding(t *testing.T, text string, begun time.Time, not1, not2 string, root
 }
 
 // TestFail2banOverMidnight: with either way to watch files, the link leads fail2ban to
-// the new day. Two time zones are of two days now.
+// the new day's file. The two days are those of two time zones now.
 func TestFail2banOverMidnight(t *testing.T) {
 	t.Parallel()
 	for _, backend := range []string{"polling", "pyinotify"} {
@@ -264,7 +265,7 @@ func TestFail2banOverMidnight(t *testing.T) {
 			j.expect("ban 4 " + first)
 			fails(l, second, 3, after())
 			j.expect("ban 4 " + second)
-			// One who is banned is banned once, whatever the day calls them.
+			// A banned client is banned once, whatever its pseudonym of the day.
 			fails(l, first, 3, after())
 			j.awaitLog(3, "NOTICE  [hushpipe] Ban ")
 			fails(l, third, 3, after())
@@ -280,7 +281,7 @@ func TestFail2banOverMidnight(t *testing.T) {
 	}
 }
 
-// twoDays returns clocks of two time zones that are of two days.
+// twoDays returns the clocks of two time zones that now have different days.
 func twoDays() (before, after func() time.Time) {
 	zone := func(hours int) func() time.Time {
 		return func() time.Time { return time.Now().In(time.FixedZone("", hours*3600)) }
@@ -291,7 +292,7 @@ func twoDays() (before, after func() time.Time) {
 	return zone(-12), zone(0)
 }
 
-// TestFail2banArguments: the action's helper gives no command an address among its
+// TestFail2banArguments: the action's helper passes no address in a command's
 // arguments, which ps shows and auditd logs.
 func TestFail2banArguments(t *testing.T) {
 	need.Program(t, "flock", "util-linux")

@@ -14,19 +14,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disk is a DIR on file systems of its own, so that each can fail alone: DIR
-// lies on one, and so do its directories of journals, room files, keys and traffic figures.
+// disk is a DIR on several file systems, so that each can fail alone: DIR itself, and
+// its directories of journals, room files, keys and traffic figures.
 type disk struct {
 	t     *testing.T
-	mount string // where the first one is mounted, for loggers
+	mount string // where the first file system is mounted for loggers
 	dir   string // DIR, on it
-	home  string // another mount of the same, which stays
+	home  string // a second mount of it, which stays
 	name  string // what DIR is called at the moment
 
 	held []*os.File // open files whose locks the test has
 }
 
-// newDisk mounts a disk that has room, for a fault.
+// newDisk mounts a disk that is suitable for a fault.
 func newDisk(t *testing.T, f fault) *disk {
 	d := bareDisk(t, "512m")
 	require.NoError(t, os.Mkdir(d.dir, 0o750))
@@ -41,7 +41,7 @@ func newDisk(t *testing.T, f fault) *disk {
 	return d
 }
 
-// bareDisk mounts a single file system, on which there is no DIR yet.
+// bareDisk mounts a single file system without a DIR on it.
 func bareDisk(t *testing.T, size string) *disk {
 	base := t.TempDir()
 	d := &disk{t: t, mount: base + "/mount", home: base + "/home", name: "log"}
@@ -54,22 +54,22 @@ func bareDisk(t *testing.T, size string) *disk {
 	return d
 }
 
-// parts are the directories of DIR that are disks of their own.
+// parts are the directories of DIR that have their own file systems.
 var parts = []string{"", "journal", "rooms", "keys", "traffic"}
 
-// path is the path of a file of DIR that also holds while the disk is unmounted.
+// path returns the path of a file of DIR that is valid even while the disk is
+// unmounted.
 func (d *disk) path(name string) string { return filepath.Join(d.home, d.name, name) }
 
 func mountTmpfs(t *testing.T, path, size string) {
 	t.Helper()
 	require.NoError(t, mountTmp(path, "mode=755,size="+size))
 	t.Cleanup(func() { unmount(path) })
-	// A size of nothing would mean one without bound.
+	// A size of 0 would mean no limit.
 	require.NoError(t, os.WriteFile(filepath.Join(path, "lost+found"), []byte("x"), 0o600))
 }
 
-// attach mounts what lies at home for the loggers; detach undoes it as
-// "umount -l" does.
+// attach mounts the disk for the loggers; detach undoes it like "umount -l".
 func (d *disk) attach() {
 	require.NoError(d.t, bindMount(d.home, d.mount))
 	d.t.Cleanup(func() { unmount(d.mount) })
@@ -82,7 +82,7 @@ func (d *disk) remount(sub, option string) {
 	require.NoError(d.t, remount(d.partition(sub), option))
 }
 
-// partition is where the file system of a part is mounted.
+// partition returns the mount point of a part.
 func (d *disk) partition(sub string) string {
 	if sub == "" {
 		return d.home
@@ -104,7 +104,7 @@ func sizeOption(st unix.Statfs_t) string {
 	return "nr_blocks=" + itoa(st.Blocks-st.Bfree)
 }
 
-// fillInodes leaves no room for another file in any part.
+// fillInodes fills up each part so that no file can be made.
 func (d *disk) fillInodes() {
 	for _, sub := range parts {
 		await(d.t, func() bool {
@@ -122,8 +122,7 @@ func (d *disk) rename(to string) {
 	require.NoError(d.t, os.Rename(from, d.path("")))
 }
 
-// hold takes the lock of a file or directory of DIR, as another process does
-// that hangs with it.
+// hold takes the lock of a file or directory of DIR, like a process that hangs with it.
 func (d *disk) hold(name string, flag int) {
 	f, err := os.OpenFile(d.path(name), flag, 0o640)
 	require.NoError(d.t, err)
@@ -152,17 +151,16 @@ func (d *disk) chattr(change string, names ...string) {
 	}
 }
 
-// fault is what can happen to a disk below a running logger. inject and repair
-// can be called in turn, any number of times; neither takes away what is
-// written.
+// fault is something that can happen to the disk of a running logger. inject and repair
+// can be called alternately any number of times; neither removes what is written.
 type fault struct {
 	name           string
 	inject, repair func(*disk)
-	// keeps: the open files go on, only what is opened by name fails.
+	// keeps: open files keep working; only opening by name fails.
 	keeps bool
-	// started: there must be a logger that has DIR open.
+	// started: the fault needs a logger that has DIR open.
 	started bool
-	// whole: DIR is to be one file system.
+	// whole: DIR must be a single file system.
 	whole bool
 }
 
@@ -234,19 +232,19 @@ func each(do func(sub string)) {
 func (d *disk) enlarge(sub string) { d.remount(sub, "size=512m") }
 
 func (d *disk) readOnly(sub string, on bool) {
-	// A process that just then has a file open for writing makes it busy.
+	// A process that has a file open for writing makes it busy.
 	await(d.t, func() bool {
 		return remountReadOnly(d.partition(sub), on) == nil
 	}, "the disk cannot be made read-only")
 }
 
-// days are today and tomorrow, as in file names.
+// days returns today and tomorrow, as in file names.
 func days() []string {
 	today := civil.DayOf(now())
 	return []string{today.String(), (today + 1).String()}
 }
 
-// loopDisk mounts an ext4, which can freeze and break under open files.
+// loopDisk mounts an ext4 file system, which can freeze and break under open files.
 func loopDisk(t *testing.T) *disk {
 	need.Root(t)
 	base := t.TempDir()
@@ -270,7 +268,7 @@ func runTool(t *testing.T, name string, args ...string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// copyOf returns what stands in a file.
+// copyOf returns the contents of a file.
 func copyOf(t *testing.T, path string) string {
 	f, err := os.Open(path)
 	if os.IsNotExist(err) {

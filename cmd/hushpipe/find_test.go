@@ -14,8 +14,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// TestFindOfEarlierVersion: of an IPv6 address that nobody has, an earlier version may have
-// written another pseudonym on the same day. Both are found and falsified.
+// TestFindOfEarlierVersion: an earlier version may have written another pseudonym on
+// the same day for an IPv6 address that no client can have. find and erase cover both.
 func TestFindOfEarlierVersion(t *testing.T) {
 	t.Parallel()
 	notAtMidnight()

@@ -12,8 +12,8 @@ import (
 	"hushpipe/filter/rooms"
 )
 
-// TestSettings: what the flags say of counts has room in the header of a journal,
-// and values that are given twice are in it once.
+// TestSettings: the settings of counts fit in the header of a journal, and contain
+// repeated values once.
 func TestSettings(t *testing.T) {
 	settings := func(args ...string) string {
 		var o filterFlags

@@ -22,7 +22,7 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// hosts are filters on several machines, side by side in one directory.
+// hosts are the filters of several machines, side by side in one directory.
 type hosts struct {
 	t       *testing.T
 	path    string
@@ -95,13 +95,13 @@ func (h *hosts) start(i int) {
 	h.pipes[i], h.filters[i] = w, cmd
 }
 
-// stop ends a filter; it reports how.
+// stop ends a filter and returns its error.
 func (h *hosts) stop(i int) error {
 	h.pipes[i].Close()
 	return h.filters[i].Wait()
 }
 
-// log has a host see a line.
+// log writes a line to a host's filter.
 func (h *hosts) log(i int, address, room string) {
 	if h.users[room] == nil {
 		h.users[room] = map[string]bool{}
@@ -111,7 +111,8 @@ func (h *hosts) log(i int, address, room string) {
 	require.NoError(h.t, err)
 }
 
-// counted is what a hushpipe would count that had seen all lines, plainly.
+// counted is what a single hushpipe would count of all lines, computed in the simplest
+// way.
 func (h *hosts) counted() (all []roomfile.Entry) {
 	for room, users := range h.users {
 		all = append(all, roomfile.Entry{Hash: sha1.Sum([]byte(room)), Count: uint64(len(users))})
@@ -135,23 +136,23 @@ func (h *hosts) read(out string) []roomfile.Entry {
 	return entries
 }
 
-// logMany has hosts see lines of few rooms and few people, who come to any host.
+// logMany writes lines of few rooms and few people, at random hosts.
 func (h *hosts) logMany(lines int) {
 	for range lines {
 		h.log(rand.IntN(len(h.names)), fmt.Sprintf("192.0.2.%d", rand.IntN(250)), fmt.Sprintf("r%d", rand.IntN(40)))
 	}
 }
 
-// notAtMidnight waits where the day is about to change.
+// notAtMidnight waits if the day is about to change.
 func notAtMidnight() {
 	for now := time.Now(); now.Add(time.Minute).Day() != now.Day(); now = time.Now() {
 		time.Sleep(time.Second)
 	}
 }
 
-// TestFleetMerge: under equal keys, the merged journals of running filters, of which some
-// end, are killed and start again, are an independent count of all lines. Under different
-// keys the counts are no lower, and that is said.
+// TestFleetMerge: under equal keys, the merged journals of running filters, some of
+// which end, are killed and start again, equal an independent count of all lines. Under
+// different keys the counts are not lower, and the merge logs a note.
 func TestFleetMerge(t *testing.T) {
 	notAtMidnight()
 	for _, shared := range []bool{true, false} {
@@ -195,9 +196,9 @@ func TestFleetMerge(t *testing.T) {
 	}
 }
 
-// TestFleetByRsync does what the units do, while filters write and end: what is copied and
-// merged last is an independent count. Neither keys nor lines can be copied, whatever is
-// asked for.
+// TestFleetByRsync does what the units do while filters write and end: the last copy
+// and merge equals an independent count. Neither keys nor lines can be copied, whatever
+// the client asks for.
 func TestFleetByRsync(t *testing.T) {
 	notAtMidnight()
 	rsync := need.Program(t, "rsync", "rsync")
@@ -215,7 +216,7 @@ func TestFleetByRsync(t *testing.T) {
 	require.NoError(t, os.Remove(dirs[0]))
 	require.NoError(t, os.Symlink(h.dir(0), dirs[0]))
 	out := filepath.Join(h.path, "all")
-	// In place of ssh, what sshd runs for the key: the command that is forced on it.
+	// Instead of ssh: the command that sshd forces for the key.
 	config, err := os.ReadFile("packaging/rsync/rsync")
 	require.NoError(t, err)
 	require.Contains(t, string(config), "\npath = /var/log/hushpipe\n")
@@ -301,7 +302,7 @@ func TestFleetByRsync(t *testing.T) {
 	}
 }
 
-// TestCopyOfSilentHost: where rsync fails, what outlives the host's retention is deleted
+// TestCopyOfSilentHost: if rsync fails, what outlives the host's retention is deleted
 // from its copy.
 func TestCopyOfSilentHost(t *testing.T) {
 	program := hushpipeWith(t, "shiftedclock")
@@ -337,15 +338,15 @@ func TestCopyOfSilentHost(t *testing.T) {
 	}
 }
 
-// fleetHosts starts a filter for each name, whose keys are those of one fleet.
+// fleetHosts starts a filter for each name. Their keys come from one fleet.
 func fleetHosts(t *testing.T, lines string, names ...string) *hosts {
 	h := newFleet(t, lines, names...)
 	h.run()
 	return h
 }
 
-// newFleet has hosts take part in a fleet, with lines in its file. The first host invites
-// the last one. Their services run until the end of the test.
+// newFleet makes the hosts members of a fleet, with lines in its file. The first host
+// invites the last one. Their services run until the end of the test.
 func newFleet(t *testing.T, lines string, names ...string) *hosts {
 	program, path := hushpipeBinary(t), t.TempDir()
 	fleet := filepath.Join(path, "meet")
@@ -374,7 +375,8 @@ func (h *hosts) ship(i int) {
 	h.ships[i] = startService(h.t, h.program, "fleet", "ship", "--host", h.names[i], filepath.Join(h.path, "meet"), h.dir(i))
 }
 
-// startService starts a program as systemd does, and waits until it is ready.
+// startService starts a program as systemd does, and waits until it reports that it is
+// ready.
 func startService(t *testing.T, program string, args ...string) *exec.Cmd {
 	socket := filepath.Join(t.TempDir(), "notify")
 	listener, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
@@ -395,7 +397,7 @@ func startService(t *testing.T, program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// TestFleetFileMode: who may not read the seed may read the fleet's file.
+// TestFleetFileMode: users who may not read the seed may read the fleet's file.
 func TestFleetFileMode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "meet")
 	cmd := exec.Command("sh", "-c", `umask 077; exec "$0" fleet new "$1"`, hushpipeBinary(t), path)
@@ -406,9 +408,9 @@ func TestFleetFileMode(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o644), info.Mode())
 }
 
-// TestFleetKeys: three hosts of a fleet, each with its service and filter, have equal keys
-// from their first line on, and what is merged is an independent count. Nobody else can
-// read what they share, and no seed is left.
+// TestFleetKeys: three hosts of a fleet, each with a service and a filter, have equal
+// keys from their first line on, and their merged counts equal an independent count.
+// Nobody else can read what they share, and no seed remains.
 func TestFleetKeys(t *testing.T) {
 	notAtMidnight()
 	h := fleetHosts(t, "", "web1", "web2", "web3")

@@ -15,8 +15,8 @@ import (
 	"hushpipe/filter/pairs"
 )
 
-// TestFleetCheck: --check finds out what keeps a host or a collector from taking part, with the rights that
-// the manual gives it, and changes nothing in DIR.
+// TestFleetCheck: --check, with the rights that the manual grants, finds what keeps a
+// host or a collector from taking part, and changes nothing in DIR.
 func TestFleetCheck(t *testing.T) {
 	for _, command := range []string{"ship", "collect"} {
 		t.Run(command, func(t *testing.T) { testFleetCheck(t, command) })
@@ -66,8 +66,8 @@ func testFleetCheck(t *testing.T, command string) {
 	assert.Contains(t, check(), "hushpipe: error: the engine: dial unix")
 }
 
-// TestFleetRights: each right that the manual gives hosts is one that they need, and what is
-// tried names the one that is missing.
+// TestFleetRights: hosts need each right that the manual grants, and --check names a
+// missing one.
 func TestFleetRights(t *testing.T) {
 	rights := hostRights(t)
 	server := enginetest.Start(t, append([]string{"--user"}, rights...)...)

@@ -27,7 +27,8 @@ func TestPause(t *testing.T) {
 	assert.Equal(t, 10*time.Second, pause(5*time.Minute, os.ErrDeadlineExceeded))
 }
 
-// TestPortsOf: what of a network a process is left. The path of a socket may have a colon.
+// TestPortsOf: the ports or the socket that a process may connect to. The path of a
+// socket may contain a colon.
 func TestPortsOf(t *testing.T) {
 	ports, socket := portsOf([]string{"v1:6379", "[2001:db8::1]:6380"})
 	assert.Equal(t, []uint16{6379, 6380}, ports)
@@ -37,7 +38,7 @@ func TestPortsOf(t *testing.T) {
 	assert.Equal(t, "/run/redis:6379", socket)
 }
 
-// hostRights are those of hosts and collectors, as the manual has them, with their name and
+// hostRights are the rights of hosts and collectors in the manual, with their name and
 // password.
 func hostRights(t *testing.T) []string {
 	t.Helper()
@@ -46,9 +47,9 @@ func hostRights(t *testing.T) []string {
 	return strings.Fields(rights[1])
 }
 
-// TestFleetEngine: what the engine counts of three hosts with their filters is an independent
-// count, after it was killed and had lost all, and came back with another password. The hosts
-// have the rights that the manual gives them, and no others.
+// TestFleetEngine: the engine's counts of three hosts equal an independent count after
+// the engine was killed, lost everything and came back with another password. The hosts
+// have exactly the rights that the manual grants.
 func TestFleetEngine(t *testing.T) {
 	notAtMidnight()
 	engine := enginetest.Start(t, append([]string{"--user"}, hostRights(t)...)...)
@@ -73,8 +74,8 @@ func TestFleetEngine(t *testing.T) {
 	require.Equal(t, h.counted(), h.read(out))
 }
 
-// collect starts to collect what hosts ship, and returns what waits until the counts are an
-// independent count.
+// collect starts a collector, and returns a function that waits until its counts equal
+// an independent count.
 func (h *hosts) collect() (collected func()) {
 	h.t.Helper()
 	h.joinCounter()
@@ -90,10 +91,10 @@ func (h *hosts) collect() (collected func()) {
 	}
 }
 
-// counts is the DIR of the collector.
+// counts returns the DIR of the collector.
 func (h *hosts) counts() string { return filepath.Join(h.path, "counts") }
 
-// joinCounter has a collector take part, and starts it.
+// joinCounter makes a collector a member of the fleet and starts it.
 func (h *hosts) joinCounter() {
 	h.t.Helper()
 	require.NoError(h.t, os.Mkdir(h.counts(), 0o750))
@@ -108,8 +109,9 @@ func (h *hosts) count() {
 	h.counter = startService(h.t, h.program, "fleet", "collect", "--metrics", filepath.Join(h.path, "meet.prom"), filepath.Join(h.path, "meet"), h.counts())
 }
 
-// TestFleetKills: services of hosts are killed while they send, and an engine stands still
-// while filters write and end: they do not wait for it, and the counts are exact.
+// TestFleetKills: services of hosts are killed while they send, and an engine is
+// stopped while filters write and end. The filters do not wait for it, and the counts
+// are exact.
 func TestFleetKills(t *testing.T) {
 	notAtMidnight()
 	seed := rand.Uint64()

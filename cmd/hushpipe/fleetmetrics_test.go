@@ -11,7 +11,7 @@ import (
 	"hushpipe/format/metrics"
 )
 
-// someFleet has a host that was heard of, and one that is expected.
+// someFleet has a host that has reported, and one that has not.
 func someFleet() pairs.Figures {
 	lag := int64(4)
 	return pairs.Figures{Collected: time.Unix(1795352799, 0),
@@ -20,7 +20,7 @@ func someFleet() pairs.Figures {
 	}
 }
 
-// TestFleetMetricsText: what is written of a fleet.
+// TestFleetMetricsText: the metrics of a fleet.
 func TestFleetMetricsText(t *testing.T) {
 	text := string(metrics.Append(nil, fleetMetricsOf("/srv/meet", someFleet())))
 	began := time.Date(2026, 11, 9, 0, 0, 0, 0, time.Local).Unix()

@@ -15,7 +15,7 @@ import (
 	"hushpipe/filter/pairs"
 )
 
-// TestFleetStatusText: how the state of a fleet is drawn.
+// TestFleetStatusText: the text of fleet status.
 func TestFleetStatusText(t *testing.T) {
 	seconds := func(n int64) *int64 { return &n }
 	seen := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -61,7 +61,8 @@ nothing is behind
 `, string(appendFleetStatus(nil, sealed)))
 }
 
-// TestFleetStatus: hosts whose services run are heard of; one that is expected is behind.
+// TestFleetStatus: hosts whose services run have reported; an expected host that has
+// not is behind.
 func TestFleetStatus(t *testing.T) {
 	notAtMidnight()
 	engine := enginetest.Start(t)

@@ -19,8 +19,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// trafficLine is a line of combined with the time that it took: of few people, who come
-// again and again, to pages, assets and what is missing.
+// trafficLine is a combined line with a duration, of a few people who return to pages,
+// assets and missing files.
 func trafficLine(r *rand.Rand, second int) string {
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
 	at := time.Date(time.Now().Year(), time.Now().Month(), time.Now().Day(), 0, 0, second, 0, time.Local)
@@ -35,9 +35,9 @@ func trafficLine(r *rand.Rand, second int) string {
 			"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "curl/8.5.0"), r.IntN(5_000_000))
 }
 
-// TestFleetTraffic: three filters see the lines of one site, each a part of them, and are
-// killed and started again; journals are merged while they run. What is merged last is to
-// the byte what one filter makes of all lines.
+// TestFleetTraffic: three filters each see a part of one site's lines, and are killed
+// and started again while journals are merged. The last merge equals, byte for byte,
+// what one filter makes of all lines.
 func TestFleetTraffic(t *testing.T) {
 	notAtMidnight()
 	program, path, r := hushpipeBinary(t), t.TempDir(), rand.New(rand.NewPCG(24, 4))
@@ -65,7 +65,8 @@ func TestFleetTraffic(t *testing.T) {
 		require.NoError(t, err, "%s", said)
 		return string(said)
 	}
-	// written waits until all lines of a host are: a kill leaves nothing in memory then.
+	// written waits until all lines of a host are on disk, so that a kill loses none
+	// from memory.
 	written := func(i int) {
 		log := filepath.Join(dirs[i], dir.LogFile(civil.DayOf(time.Now())))
 		await(t, func() bool {
@@ -110,11 +111,11 @@ func TestFleetTraffic(t *testing.T) {
 	require.Contains(t, want, " campaign spring\n")
 	require.Equal(t, want, read(out))
 
-	// Nothing is added to it, whatever is merged again.
+	// Merging again adds nothing.
 	assert.Empty(t, merge(out, dirs[2], dirs[0], dirs[1]))
 	merge(out, dirs[0])
 	require.Equal(t, want, read(out))
-	// A host that is merged later makes it whole.
+	// Merging the missing host later makes it complete.
 	other := filepath.Join(path, "some")
 	merge(other, dirs[:2]...)
 	assert.NotEqual(t, want, read(other))

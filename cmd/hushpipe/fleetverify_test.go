@@ -16,8 +16,8 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// TestFleetVerify: what an engine has is what the journals count, and a set that somebody
-// deleted there is found.
+// TestFleetVerify: the engine has what the journals count, and a set that somebody
+// deleted there is reported.
 func TestFleetVerify(t *testing.T) {
 	notAtMidnight()
 	engine := enginetest.Start(t)
@@ -63,8 +63,8 @@ func TestFleetVerify(t *testing.T) {
 	}
 }
 
-// TestFleetVerifyJudges: pairs that are on their way are waited for once, days before the
-// fleet had an engine are no error, and what a host has of days before it joined is no loss.
+// TestFleetVerifyJudges: the command waits once for pairs that are on their way. Days
+// before the fleet had an engine, and days before a host joined, are no error.
 func TestFleetVerifyJudges(t *testing.T) {
 	const day = civil.Day(20_000)
 	fewer := pairs.Difference{Has: true, Fewer: 2}

@@ -20,8 +20,8 @@ import (
 )
 
 // TestFullPipe: a client that fills the pipe with long lines makes httpd write other
-// clients' lines into them. Each of the others is counted, or the day is marked; nobody
-// who was not there is counted.
+// clients' lines into them. Each of those clients is counted, or the day is marked, and
+// nobody else is counted.
 func TestFullPipe(t *testing.T) {
 	const others = 60
 	dir := filepath.Join(t.TempDir(), "log")

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGracefulRestarts: the load goes on through 20 graceful restarts in 12 s,
-// with requests held from the first and from later ones to the end.
+// TestGracefulRestarts: load during 20 graceful restarts in 12 s, with requests from
+// the first and later generations that are held to the end.
 func TestGracefulRestarts(t *testing.T) {
 	const restarts, every = 20, 600 * time.Millisecond
 	dir := filepath.Join(t.TempDir(), "log")
@@ -51,7 +51,7 @@ func TestGracefulRestarts(t *testing.T) {
 	require.NotRegexp(t, "hushpipe:.* lost", h.ErrorLog())
 }
 
-// TestSignalsFirst: nothing that takes time is initialised before signals are taken.
+// TestSignalsFirst: signals are handled before anything slow is initialised.
 func TestSignalsFirst(t *testing.T) {
 	cmd := exec.Command(hushpipeBinary(t), "filter", "-h")
 	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
@@ -60,10 +60,9 @@ func TestSignalsFirst(t *testing.T) {
 	require.Regexp(t, `(?m)^init os/signal @.*\ninit hushpipe/cmd/hushpipe/early @`, string(out))
 }
 
-// TestTermAtStart: SIGTERM within 15 ms of the start, twice, either ends a
-// process that has read nothing, as it has no signal handlers yet, or means
-// nothing. Where httpd starts the next on the same pipe, it finds all lines, and
-// everything in DIR to work.
+// TestTermAtStart: SIGTERM within 15 ms of the start, twice. Either it ends a process
+// that has no handlers yet and has read nothing, or it is ignored. The next process on
+// the same pipe, as httpd starts it, gets all lines and can use everything in DIR.
 func TestTermAtStart(t *testing.T) {
 	program, ended := hushpipeBinary(t), 0
 	for delay := time.Duration(0); delay <= 15*time.Millisecond; delay += time.Millisecond {

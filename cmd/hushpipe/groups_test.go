@@ -21,7 +21,7 @@ import (
 	"hushpipe/filter/dir"
 )
 
-// groupsPolicy is a stream that releases lines of three people.
+// groupsPolicy has a stream that releases lines of three people.
 const groupsPolicy = `format = '%h %l %u %t "%r" %>s %b'
 
 [[stream]]
@@ -33,10 +33,10 @@ least   = 3
 keep    = "14d"
 `
 
-// onlooker looks at DIR again and again as who is in its group would.
+// onlooker reads DIR again and again, like a member of its group.
 type onlooker struct {
 	dir    string
-	closed atomic.Pointer[regexp.Regexp] // what he must not see
+	closed atomic.Pointer[regexp.Regexp] // what must not be visible
 	looks  int
 	end    chan struct{}
 	done   sync.WaitGroup
@@ -100,10 +100,10 @@ func (o *onlooker) stop(t *testing.T) {
 	t.Logf("%d looks", o.looks)
 }
 
-// TestGroupsKilledUnderHTTPD: behind httpd, the logger of a stream with groups is killed
-// again and again, also while it releases lines. Nobody in the group of DIR ever sees
-// anything of a group that has too few people, and all that is sent after the last kill
-// comes out. audit is content meanwhile.
+// TestGroupsKilledUnderHTTPD: behind httpd, the logger of a stream with groups is
+// killed again and again, also while it releases lines. A member of DIR's group never
+// sees anything of a group with too few people, and everything sent after the last kill
+// is released. audit finds no fault meanwhile.
 func TestGroupsKilledUnderHTTPD(t *testing.T) {
 	t.Parallel()
 	notAtMidnight()
@@ -116,8 +116,8 @@ func TestGroupsKilledUnderHTTPD(t *testing.T) {
 		fmt.Sprintf(`CustomLog "|%s filter --policy %s %s" proxy`, program, file, logs))
 	onlooker := startOnlooker(t, logs, `GET /private/\?`)
 
-	// Of each unit, person n comes from an address of its own. A unit whose name begins
-	// with c has two people.
+	// Person n of each unit has an address of its own. A unit whose name begins with c
+	// has two people.
 	visit := func(unit string, person int, n any) {
 		req, err := http.NewRequest("GET", fmt.Sprintf("%s/private/?%s-%v.", h.URL, unit, n), nil)
 		require.NoError(t, err)

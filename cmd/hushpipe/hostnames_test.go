@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestApacheHostNames puts hushpipe behind a httpd that looks up its clients'
-// names, with logs whose --format is right and wrong: no name is on the disk.
+// TestApacheHostNames runs hushpipe behind a httpd that looks up its clients' names,
+// with right and wrong --format: no name reaches the disk.
 func TestApacheHostNames(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()

@@ -35,8 +35,8 @@ RemoteIPHeader X-Forwarded-For
 RemoteIPInternalProxy 127.0.0.0/8 ::1`
 )
 
-// patience bounds every wait for another process: it is reached only when a test fails, also on a
-// machine that is busy.
+// patience bounds every wait for another process. Only a failing test reaches it, even
+// on a busy machine.
 const patience = 2 * time.Minute
 
 // httpd is a running Apache httpd (mpm_event) with a ServerRoot of its own, on
@@ -72,7 +72,7 @@ func startHTTPD(t *testing.T, directives ...string) *httpd {
 	return h
 }
 
-// newHTTPD returns a server that has no configuration yet, and does not run.
+// newHTTPD returns a server that has no configuration yet and does not run.
 func newHTTPD(t *testing.T) *httpd {
 	t.Helper()
 	h := &httpd{t: t, Root: t.TempDir(), port: freePort(t), ended: make(chan struct{})}
@@ -80,7 +80,7 @@ func newHTTPD(t *testing.T) *httpd {
 	return h
 }
 
-// start starts httpd with further arguments, and returns when it accepts
+// start starts httpd with additional arguments, and returns when it accepts
 // connections.
 func (h *httpd) start(args ...string) {
 	t := h.t
@@ -89,8 +89,8 @@ func (h *httpd) start(args ...string) {
 	stderr, err := os.Create(filepath.Join(h.Root, "stderr.log"))
 	require.NoError(t, err)
 	defer stderr.Close()
-	// Every process that descends from httpd inherits the write end, as APR
-	// closes only what it opened itself: at the end of file all have ended.
+	// Every descendant of httpd inherits the write end, since APR closes only what it
+	// opened itself. At end of file all of them have exited.
 	alive, inherited, err := os.Pipe()
 	require.NoError(t, err)
 
@@ -150,7 +150,7 @@ func (h *httpd) populate(directives []string) {
 	user := ""
 	if os.Getuid() == 0 {
 		user = "User www-data\nGroup www-data"
-		// The parent of a TempDir is closed to others.
+		// Other users cannot enter the parent of a TempDir.
 		require.NoError(h.t, os.Chmod(filepath.Dir(h.Root), 0o755))
 		require.NoError(h.t, os.Chmod(h.Root, 0o755))
 	}
@@ -254,8 +254,8 @@ func (h *httpd) Stop() {
 	}
 }
 
-// ErrorLog returns what stands in the error log, where httpd also puts the
-// stderr of its piped loggers.
+// ErrorLog returns the contents of the error log, which also has the stderr of httpd's
+// piped loggers.
 func (h *httpd) ErrorLog() string {
 	h.t.Helper()
 	b, err := os.ReadFile(filepath.Join(h.Root, "error.log"))
@@ -271,8 +271,8 @@ func (h *httpd) release(name string) {
 	require.NoError(h.t, os.WriteFile(filepath.Join(h.Root, "hold", name), nil, 0o644))
 }
 
-// dial connects from src, which is ::1 or any address of 127.0.0.0/8: Linux
-// takes all of them for its own.
+// dial connects from src, which is ::1 or any address in 127.0.0.0/8, all of which
+// Linux accepts as local.
 func (h *httpd) dial(ctx context.Context, src string) (net.Conn, error) {
 	ip := net.ParseIP(src)
 	server := "127.0.0.1"
@@ -293,8 +293,8 @@ func (h *httpd) client(src string) *http.Client {
 	return &http.Client{Transport: tr, Timeout: patience}
 }
 
-// raw sends request as it stands from src and returns the whole answer, which
-// is empty where httpd closes the connection without one.
+// raw sends a request verbatim from src and returns the whole answer, "" if httpd
+// closes the connection without one.
 func (h *httpd) raw(src, request string) string {
 	h.t.Helper()
 	conn, err := h.dial(context.Background(), src)
@@ -309,7 +309,7 @@ func (h *httpd) raw(src, request string) string {
 	return string(answer)
 }
 
-// starts counts how often the server has taken up a configuration.
+// starts returns how often the server has loaded a configuration.
 func (h *httpd) starts() int {
 	return strings.Count(h.ErrorLog(), "resuming normal operations")
 }
@@ -341,7 +341,7 @@ func (h *httpd) kill() {
 	}
 }
 
-// await returns when done does, and fails the test where that takes too long.
+// await waits until done returns true, and fails the test after patience.
 func await(t *testing.T, done func() bool, message string) {
 	t.Helper()
 	awaitFor(t, patience, done, message)
@@ -362,8 +362,8 @@ func awaitFor(t *testing.T, patience time.Duration, done func() bool, message st
 	}
 }
 
-// requireSoon has something tried that may take so long, up to five times: what waits by design waits
-// each time, and a machine that is busy does not.
+// requireSoon tries something up to five times until it takes no longer than most. A
+// delay by design occurs each time; that of a busy machine does not.
 func requireSoon(t *testing.T, most time.Duration, try func() time.Duration) {
 	t.Helper()
 	took := try()
@@ -386,8 +386,8 @@ func hushpipeWith(t *testing.T, tag string) string {
 	program, err := build.(func() ([]byte, error))()
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "hushpipe")
-	// A program that another test starts meanwhile would hold the file open for writing,
-	// and this one could not be run (go.dev/issue/22315).
+	// A process that another test forks meanwhile would hold the file open for writing,
+	// and the program could not be executed (go.dev/issue/22315).
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
 	require.NoError(t, os.WriteFile(path, program, 0o755))
@@ -396,7 +396,7 @@ func hushpipeWith(t *testing.T, tag string) string {
 
 var builds sync.Map // by tag
 
-// buildHushpipe returns the program of the sources that src lies in.
+// buildHushpipe builds the program from the source tree of src.
 func buildHushpipe(src, tag string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "hushpipe")
 	if err != nil {

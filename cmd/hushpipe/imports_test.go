@@ -16,12 +16,12 @@ import (
 )
 
 // TestImports: imports run one way, from cmd through filter to format, and no package
-// imports the one whose folder it lies in. Tests keep to both rules, but for those of
-// store: it wires the packages of filter, and they run it behind a real filter. The list in doc.go has
-// each package that is no command and is not for tests alone.
+// imports the one whose folder it is in. Tests follow both rules, except for imports of
+// store, which wires the packages of filter. The list in doc.go names each package that
+// is neither a command nor for tests only.
 func TestImports(t *testing.T) {
 	t.Parallel()
-	// From the one that knows least; bench runs programs.
+	// From the lowest level up; bench runs programs.
 	levels := []string{"hushpipe/format", "hushpipe/filter", "hushpipe/filter/store", "hushpipe/cmd", "hushpipe/bench"}
 	level := func(path string) int {
 		for i, top := range slices.Backward(levels) { // store before what it lies in

@@ -22,8 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fifoPath returns the path of a FIFO that is not there yet, in a directory that is
-// closed to others.
+// fifoPath returns the path of a missing FIFO in a directory that others cannot enter.
 func fifoPath(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(filepath.Dir(openTo(t)), "fifo")
@@ -31,7 +30,7 @@ func fifoPath(t *testing.T) string {
 	return filepath.Join(dir, "access.log")
 }
 
-// holdFIFO makes a FIFO and holds it open as systemd does for ListenFIFO=.
+// holdFIFO makes a FIFO and holds it open like systemd for ListenFIFO=.
 func holdFIFO(t *testing.T) *pipe {
 	t.Helper()
 	p := &pipe{t: t, path: fifoPath(t)}
@@ -52,16 +51,16 @@ func (p *pipe) hold() {
 	p.t.Cleanup(p.close)
 }
 
-// activated returns the command that systemd runs, which passes the FIFO on as
-// descriptor 3 (sd_listen_fds(3)).
+// activated returns the command as systemd runs it, with the FIFO as descriptor 3
+// (sd_listen_fds(3)).
 func (p *pipe) activated(program string, args []string) *exec.Cmd {
 	cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" filter "$@"`, program, "--input", p.path}, args...)...)
 	cmd.ExtraFiles = []*os.File{p.r}
 	return cmd
 }
 
-// TestInput: the FIFO is made, for its owner alone; each writer may come and go; and
-// SIGTERM ends the process when all is written that is there.
+// TestInput: the FIFO is made with access for its owner only, writers come and go, and
+// SIGTERM ends the process once everything in it is written.
 func TestInput(t *testing.T) {
 	dir, path := filepath.Join(t.TempDir(), "log"), fifoPath(t)
 	l := startLogger(t, "--input", path, dir)
@@ -94,9 +93,9 @@ func TestInput(t *testing.T) {
 	require.Equal(t, os.ModeNamedPipe|0o600, st.Mode())
 }
 
-// TestInputRestart: what is written while no hushpipe runs waits for the next one, and so
-// does a line that SIGTERM finds half there. SIGTERM while the server writes ends
-// the process as well.
+// TestInputRestart: lines written while no hushpipe runs wait for the next one, as does
+// a line that was incomplete at SIGTERM. SIGTERM ends the process even while the server
+// writes.
 func TestInputRestart(t *testing.T) {
 	const restarts = 10
 	program, dir, p := hushpipeBinary(t), filepath.Join(t.TempDir(), "log"), holdFIFO(t)
@@ -137,7 +136,7 @@ func TestInputRestart(t *testing.T) {
 	require.Equal(t, map[string]int{"lines": total, "processes_ended": restarts + 1}, totals(t, dir))
 }
 
-// TestInputTwice: a second process would take lines out that the first has not read.
+// TestInputTwice: a second process would take lines from the first.
 func TestInputTwice(t *testing.T) {
 	program, dir, p := hushpipeBinary(t), filepath.Join(t.TempDir(), "log"), holdFIFO(t)
 	l := p.startLogger(program, dir)
@@ -152,7 +151,7 @@ func TestInputTwice(t *testing.T) {
 	require.Equal(t, 0, p.end(l), l.said)
 }
 
-// TestInputRefused: paths at which others could read lines, or put a file of theirs.
+// TestInputRefused: paths at which others could read lines or put their own file.
 func TestInputRefused(t *testing.T) {
 	need.Root(t)
 	other := func(path string) error { return os.Chown(path, 65534, -1) }
@@ -205,16 +204,16 @@ func TestInputRefused(t *testing.T) {
 	}
 }
 
-// TestInputDevice: nobody is told to remove it.
+// TestInputDevice: no message advises to remove a device.
 func TestInputDevice(t *testing.T) {
 	out, err := exec.Command(hushpipeBinary(t), "filter", "--check", "--input", os.DevNull, t.TempDir()).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), "--input /dev/null: it is a device, not a FIFO; hint: give the path of the FIFO, as /run/hushpipe/NAME/access.log\n")
 }
 
-// TestInputFile: a regular file is one that a server made in the FIFO's place only where
-// a FIFO has its place. Any other stays as it is, also one that is named as if
-// it had been moved out of that place.
+// TestInputFile: a regular file counts as made by a server only in a place of FIFOs.
+// Any other file stays as it is, even if its name looks as if it had been moved from
+// there.
 func TestInputFile(t *testing.T) {
 	need.Root(t)
 	below := func(t *testing.T, parent string) string {
@@ -281,8 +280,7 @@ func TestInputFile(t *testing.T) {
 	}
 }
 
-// TestInputRawFileExpired: the message at the end tells of the lines that were not
-// written.
+// TestInputRawFileExpired: the last message counts the lines that were not written.
 func TestInputRawFileExpired(t *testing.T) {
 	dir, raw := filepath.Join(t.TempDir(), "log"), fifoPath(t)+".raw-1"
 	const old = `192.0.2.9 - - [01/Jan/2020:00:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "-"` + "\n"
@@ -308,8 +306,8 @@ func errorsOf(errs ...error) error {
 	return nil
 }
 
-// TestInputWrongFlags: a server waits behind the FIFO, so that wrong flags do not end the
-// process, as little as behind a pipe; SIGTERM does.
+// TestInputWrongFlags: a server waits at the other end of the FIFO, so wrong flags do
+// not end the process, as with a pipe. SIGTERM does.
 func TestInputWrongFlags(t *testing.T) {
 	program, dir, p := hushpipeBinary(t), filepath.Join(t.TempDir(), "log"), holdFIFO(t)
 	l := p.startLogger(program, "--ip", "drop", dir)
@@ -332,8 +330,8 @@ func TestInputWrongFlags(t *testing.T) {
 	require.Equal(t, exitUsage, p.end(l))
 }
 
-// TestInputAsUser: the FIFO lies where only root comes, and is open before the process
-// becomes another user, and confines itself.
+// TestInputAsUser: the FIFO is in a directory that only root can enter. It is opened
+// before the process becomes another user and confines itself.
 func TestInputAsUser(t *testing.T) {
 	need.Root(t)
 	dir, p := openTo(t), holdFIFO(t)
@@ -352,7 +350,7 @@ func TestInputAsUser(t *testing.T) {
 	requireOwner(t, nobody, dir)
 }
 
-// TestInputDeleted: who deletes the FIFO lets the server make a file in its place.
+// TestInputDeleted: if the FIFO is deleted, the server makes a file in its place.
 func TestInputDeleted(t *testing.T) {
 	p := holdFIFO(t)
 	src := &source{file: p.r, fifo: true}
@@ -361,7 +359,7 @@ func TestInputDeleted(t *testing.T) {
 	require.Contains(t, src.fault(), p.path+" was deleted: ")
 }
 
-// rawLines are lines of a server that found no FIFO.
+// rawLines returns lines of a server that found no FIFO.
 func rawLines(from, to int) string {
 	var text strings.Builder
 	for n := from; n < to; n++ {
@@ -371,9 +369,9 @@ func rawLines(from, to int) string {
 }
 
 // TestInputRawFile: a web server found no FIFO and made a file with raw addresses. The
-// FIFO takes its place. The lines are taken out of the file, also those that the
-// server still writes to it; what was written to DIR is overwritten there at once;
-// and when the server has closed it, it is deleted.
+// FIFO takes its place. hushpipe reads the file's lines, including those that the
+// server still writes, overwrites them as soon as they are in DIR, and deletes the file
+// when the server has closed it.
 func TestInputRawFile(t *testing.T) {
 	need.Root(t)
 	for _, by := range []string{"hushpipe", "the socket unit"} {
@@ -443,8 +441,8 @@ func TestInputRawFile(t *testing.T) {
 	}
 }
 
-// TestInputRawFileKilled: of a kill while the lines are taken out, the next start finds
-// the rest.
+// TestInputRawFileKilled: after a kill, the next start finds the remaining lines of the
+// file.
 func TestInputRawFileKilled(t *testing.T) {
 	t.Parallel()
 	const total, kills = 100_000, 8
@@ -487,7 +485,7 @@ func TestInputRawFileKilled(t *testing.T) {
 	require.Equal(t, roomLines(roomClients{"a": clients}), string(rooms))
 }
 
-// TestInputUsage: what has no sense together.
+// TestInputUsage: flags that exclude --input.
 func TestInputUsage(t *testing.T) {
 	dir, path := t.TempDir(), fifoPath(t)
 	for _, tt := range []struct {

@@ -20,9 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pipe is a pipe as httpd makes it for a logger: both ends stay open, so that
-// what a logger leaves unread is there for the next. With a path it is a FIFO, which
-// the test holds as systemd does.
+// pipe is a pipe as httpd makes it for a logger: both ends stay open, so that the next
+// logger gets what the last one left unread. With a path it is a FIFO, which the test
+// holds like systemd.
 type pipe struct {
 	t    *testing.T
 	r, w *os.File
@@ -63,8 +63,8 @@ func (p *pipe) close() {
 	p.w.Close()
 }
 
-// end ends what the server writes, or, of a FIFO, the logger that reads it, and returns
-// its exit status.
+// end closes the pipe, or ends the logger that reads a FIFO, and returns the logger's
+// exit status.
 func (p *pipe) end(l *logger) int {
 	p.t.Helper()
 	if p.path == "" {
@@ -81,23 +81,23 @@ func eachPipe(t *testing.T, test func(t *testing.T, p *pipe)) {
 	t.Run("FIFO", func(t *testing.T) { test(t, holdFIFO(t)) })
 }
 
-// kill is kill -9.
+// kill sends SIGKILL.
 func (l *logger) kill() {
 	l.t.Helper()
 	require.NoError(l.t, l.cmd.Process.Kill())
 	l.cmd.Wait()
 }
 
-// makeDIR makes DIR and its keys, as the first start does. A writer that fills the
-// pipe within the 50 ms that a line waits there would not wait for a slow disk to
-// take them: its lines would wait in memory, where a kill loses them.
+// makeDIR makes DIR and its keys, like a first start. If they were missing, a writer
+// that fills the pipe within the 50 ms that a line waits there would not wait for a
+// slow disk: its lines would wait in memory, where a kill loses them.
 func makeDIR(t *testing.T, program, dir string) {
 	t.Helper()
 	require.NoError(t, exec.Command(program, "filter", dir).Run())
 }
 
-// requireCalm fails the test where the logger has said anything but that the
-// disk of a busy machine was slow, or what a kill has left.
+// requireCalm fails the test if the logger has logged anything except that the disk was
+// slow, or what a kill has left.
 func (l *logger) requireCalm() {
 	l.t.Helper()
 	for line := range strings.Lines(l.said.String()) {
@@ -108,7 +108,7 @@ func (l *logger) requireCalm() {
 // dead reports whether the process has ended.
 func (l *logger) dead() bool { return procStat(l.t, l.cmd.Process.Pid)[0] == "Z" }
 
-// cpu returns the time that the process has run for, in ticks of 10 ms.
+// cpu returns the process's CPU time in ticks of 10 ms.
 func (l *logger) cpu() int {
 	f := procStat(l.t, l.cmd.Process.Pid)
 	user, err := strconv.Atoi(f[11])
@@ -118,8 +118,8 @@ func (l *logger) cpu() int {
 	return user + system
 }
 
-// procStat returns the fields of /proc/PID/stat from the state, field 3 of
-// proc_pid_stat(5), on.
+// procStat returns the fields of /proc/PID/stat from field 3, the state, on
+// (proc_pid_stat(5)).
 func procStat(t *testing.T, pid int) []string {
 	t.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -127,7 +127,7 @@ func procStat(t *testing.T, pid int) []string {
 	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 }
 
-// loggers returns the process ids of the loggers of dir, the newest last.
+// loggers returns the process ids of the loggers of dir, newest last.
 func loggers(t *testing.T, dir string) []int {
 	t.Helper()
 	type process struct{ pid, start int }
@@ -157,9 +157,9 @@ func loggers(t *testing.T, dir string) []int {
 	return pids
 }
 
-// killLogger kills the newest logger of dir when moment, which may be nil,
-// returns, and returns itself when httpd, which looks for dead children once a
-// second, has started the next.
+// killLogger kills the newest logger of dir once moment, which may be nil, returns. It
+// returns when httpd, which looks for dead children once a second, has started the
+// next.
 func killLogger(t *testing.T, dir string, moment func(pid int)) {
 	t.Helper()
 	all := loggers(t, dir)
@@ -174,8 +174,8 @@ func killLogger(t *testing.T, dir string, moment func(pid int)) {
 	}, "httpd does not start the logger again")
 }
 
-// atWork is a moment at which the logger of dir, stopped until then, has written
-// some of what 100 requests have left, and perhaps not taken it out of the pipe.
+// atWork is a moment at which the logger of dir, stopped until then, has written some
+// of the lines of 100 requests and perhaps not yet removed them from the pipe.
 func (l *load) atWork(dir string) func(pid int) {
 	return func(pid int) {
 		l.h.t.Helper()
@@ -195,8 +195,8 @@ func (l *load) atWork(dir string) func(pid int) {
 	}
 }
 
-// TestKillUnderHTTPD kills the logger under load at random moments: at rest, at
-// its start, and at work.
+// TestKillUnderHTTPD kills the logger under load at random moments: idle, starting and
+// working.
 func TestKillUnderHTTPD(t *testing.T) {
 	const kills = 20
 	dir := filepath.Join(t.TempDir(), "log")
@@ -287,8 +287,8 @@ func killAtWork(t *testing.T, p *pipe) {
 
 var killLine = regexp.MustCompile(`^[0-9a-f:]+ - - \[[^]]+\] "GET /http-bind\?room=room\d+&id=l(\d+) HTTP/1\.1" 200 5 "-" "-"$`)
 
-// TestHalfLineSurvivesKill: the beginning of a line stays in the pipe until its
-// end comes, whoever reads it then.
+// TestHalfLineSurvivesKill: an incomplete line stays in the pipe until its end arrives,
+// for whichever logger then runs.
 func TestHalfLineSurvivesKill(t *testing.T) { eachPipe(t, halfLineSurvivesKill) }
 
 func halfLineSurvivesKill(t *testing.T, p *pipe) {
@@ -315,7 +315,7 @@ func halfLineSurvivesKill(t *testing.T, p *pipe) {
 	}
 }
 
-// TestIdle: a logger that waits for the rest of a line does not run.
+// TestIdle: a logger that waits for the rest of a line uses no CPU.
 func TestIdle(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
@@ -332,7 +332,8 @@ func TestIdle(t *testing.T) {
 	require.Equal(t, 0, l.end())
 }
 
-// TestLineLongerThanPipe: it arrives whole, and what comes after it too.
+// TestLineLongerThanPipe: a line longer than the pipe arrives complete, and so does the
+// next.
 func TestLineLongerThanPipe(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
@@ -351,8 +352,8 @@ func TestLineLongerThanPipe(t *testing.T) {
 	}
 }
 
-// TestKillBeforeFullDisk: lines that a full disk refuses stay in the pipe, as
-// long as it has room, for whoever reads it then.
+// TestKillBeforeFullDisk: lines that a full disk refuses stay in the pipe for the next
+// logger as long as the pipe has room.
 func TestKillBeforeFullDisk(t *testing.T) {
 	const waiting = 200
 	d, p := bareDisk(t, "1m"), openPipe(t)

@@ -15,10 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLatency: a line that httpd writes while nothing else happens is in the
-// day's file within 5 ms, and even within 5 ms of the request. Of 40 requests the
-// one in the middle counts, and of ten tries the best: the machine has other
-// things to do, too.
+// TestLatency: a line that httpd writes when nothing else happens is in the day's file
+// within 5 ms, and even within 5 ms of the request. The test takes the median of 40
+// requests and the best of ten tries, since the machine does other things too.
 func TestLatency(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	h := startHTTPD(t, combined,
@@ -41,8 +40,8 @@ func TestLatency(t *testing.T) {
 	assert.Less(t, best, bound)
 }
 
-// latencies returns how long after its request each of 40 lines was in the file,
-// sorted.
+// latencies returns, sorted, how long after its request each of 40 lines was in the
+// file.
 func latencies(t *testing.T, client *http.Client, url string, size func() int64) (took []time.Duration) {
 	for range 40 {
 		before, start := size(), time.Now()

@@ -25,27 +25,27 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// loadLog returns the directives that a load needs, and pipe the log of its
+// loadLog returns the directives that a load needs, and that pipe the log of its
 // requests to hushpipe.
 func loadLog(program, dir string, flags ...string) string {
 	return strings.Join([]string{remoteIP, combined,
-		"RedirectMatch 204 ^/load/http-bind$", // an answer without a CGI script's costs
+		"RedirectMatch 204 ^/load/http-bind$", // an answer without the cost of a CGI script
 		"RedirectMatch 204 ^/control$",
 		fmt.Sprintf(`CustomLog "|%s filter %s %s" combined "expr=%%{REQUEST_URI} != '/control'"`,
 			program, strings.Join(flags, " "), dir)}, "\n")
 }
 
-// load is a client that asks httpd for rooms, from several addresses and over
-// several connections, and keeps what came of each request. Their ids are l0,
-// l1, … Every request but one in a hundred goes out at the rate's pace; httpd
-// gets the next of a connection only after the last was answered.
+// load is a client that asks httpd for rooms, from several addresses and over several
+// connections, and records the result of each request. Their ids are l0, l1, … All
+// requests but one in a hundred are sent at a fixed rate; httpd gets the next one of a
+// connection only after it has answered the last.
 //
-// httpd answers a request before it logs it, so a log that is held up shows in
-// the next request of the same connection, or in the connection's end. One more
-// connection asks for what is not logged: its longest wait is the machine's own.
+// httpd answers a request before it logs it, so a log that blocks delays the next
+// request of the same connection, or the connection's end. One more connection asks for
+// what is not logged: its longest wait is due to the machine alone.
 type load struct {
 	h       *httpd
-	first   int // of the addresses told of by a proxy
+	first   int // of the addresses in X-Forwarded-For
 	each    int // requests until there is a new room
 	began   time.Time
 	stopped chan struct{}
@@ -65,21 +65,21 @@ type asked struct {
 	room   string
 	client netip.Addr
 	at     time.Time
-	status int           // of the answer; 0 while there is none, or where it was cut
-	wait   time.Duration // until the whole answer was there; 0 for a held one
+	status int           // of the answer; 0 if there is none yet, or it was cut
+	wait   time.Duration // until the answer was complete; 0 for a held request
 }
 
 const (
 	loadConns   = 6   // half of them are kept alive
-	loadClients = 40  // addresses told of by a proxy
+	loadClients = 40  // addresses in X-Forwarded-For
 	roomAfter   = 100 // requests until there is a new room: counts grow all the time
 )
 
-// startLoad begins to send rate requests a second.
+// startLoad starts to send rate requests a second.
 func startLoad(h *httpd, rate int) *load { return startLoadOf(h, rate, 1, roomAfter) }
 
-// startLoadOf is startLoad with clients from the first on, and a new room after each so many
-// requests.
+// startLoadOf is startLoad with the clients from first on, and a new room after each so
+// many requests.
 func startLoadOf(h *httpd, rate, first, each int) *load {
 	l := &load{h: h, first: first, each: each, began: time.Now(), stopped: make(chan struct{}), stopServer: h.Stop}
 	pace := time.Second * loadConns / time.Duration(rate)
@@ -116,7 +116,7 @@ func (l *load) answered() int {
 	return l.answers
 }
 
-// sent returns how many requests were sent: the next one's id.
+// sent returns the number of requests sent, which is the id of the next.
 func (l *load) sent() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -133,8 +133,8 @@ func (l *load) longestSince(id int) (longest time.Duration) {
 	return longest
 }
 
-// hold begins a request that goes on until h.release(name), and returns when
-// httpd has begun to answer it.
+// hold begins a request that lasts until h.release(name), and returns when httpd has
+// begun to answer it.
 func (l *load) hold(name string) {
 	l.h.t.Helper()
 	client := netip.MustParseAddr("127.0.3.1")
@@ -228,8 +228,8 @@ func (l *load) answer(id, status int, wait time.Duration) {
 	}
 }
 
-// loadConn is a connection. It sends nothing twice, which net/http does where
-// the server closes an idle connection: one id is one request.
+// loadConn is a connection. Unlike net/http it never sends a request again when the
+// server closes an idle connection: one id is one request.
 type loadConn struct {
 	l         *load
 	src       string
@@ -238,7 +238,7 @@ type loadConn struct {
 	in        *bufio.Reader
 }
 
-// request returns the status of the answer, 0 where it was cut.
+// request returns the status of the answer, 0 if it was cut.
 func (c *loadConn) request(target, header string) (status int, err error) {
 	if c.conn == nil {
 		if c.conn, err = c.l.h.dial(context.Background(), c.src); err != nil {
@@ -271,7 +271,7 @@ func (c *loadConn) close() {
 	}
 }
 
-// readAnswer reads a whole answer; end says that the connection ends with it.
+// readAnswer reads a whole answer; end means that the connection ends with it.
 func readAnswer(in *bufio.Reader) (status int, end bool, err error) {
 	resp, err := http.ReadResponse(in, nil)
 	if err != nil {
@@ -284,7 +284,7 @@ func readAnswer(in *bufio.Reader) (status int, end bool, err error) {
 	return resp.StatusCode, resp.Close, nil
 }
 
-// tally is a load held against DIR.
+// tally is the result of comparing a load with DIR.
 type tally struct {
 	Sent       int
 	Answered   int
@@ -292,7 +292,7 @@ type tally struct {
 	Lost       int // answered, and not in the files
 	Duplicated duplicates
 	Hits       map[string]int // different ids, by day
-	Longest    time.Duration  // wait for an answer
+	Longest    time.Duration  // longest wait for an answer
 	Control    time.Duration  // longest wait for what is not logged
 }
 
@@ -302,17 +302,17 @@ func (c tally) String() string {
 		c.Longest.Round(time.Millisecond), c.Control.Round(time.Millisecond))
 }
 
-// requireNoStall fails the test where a client waited for the log longer than
-// the machine, and a connection that has to be made again, explain.
+// requireNoStall fails the test if a client waited longer for the log than the machine
+// and a new connection explain.
 func (c tally) requireNoStall(t *testing.T) {
 	t.Helper()
 	require.Less(t, c.Longest, c.Control+2*time.Second)
 }
 
-// duplicates are the lines that stood in the files already.
+// duplicates describes the lines that are in the files more than once.
 type duplicates struct {
 	Lines   int
-	Runs    int // of such lines next to each other: a batch that is written again is one
+	Runs    int // sequences of such lines: a batch that is written again is one
 	Longest int // bytes of a run
 }
 
@@ -349,22 +349,22 @@ func (d duplicates) String() string {
 	return fmt.Sprintf("%d duplicated in %d runs of at most %d bytes", d.Lines, d.Runs, d.Longest)
 }
 
-// longestBatch is what a logger reads at once, as it is written: pseudonyms are
-// longer than addresses, but no line of these tests becomes twice as long.
+// longestBatch bounds what a logger reads at once, as it is written: pseudonyms are
+// longer than addresses, but no line of these tests doubles in length.
 const longestBatch = 2 * 64 << 10
 
-// requireOneBatchEach fails the test where more is duplicated than the batch
-// that each kill may leave to be written again.
+// requireOneBatchEach fails the test if more is duplicated than one batch for each
+// kill.
 func (d duplicates) requireOneBatchEach(t *testing.T, kills int) {
 	t.Helper()
 	require.LessOrEqual(t, d.Runs, kills)
 	require.LessOrEqual(t, d.Longest, longestBatch)
 }
 
-// finish ends load and server and holds what was answered against DIR: no
-// address stands there, and the room files have the exact number of clients.
-// What is lost or duplicated is for the caller to judge. A request without an
-// answer may have been logged or not. Held requests are to be released before.
+// finish ends load and server, and compares the answers with DIR: no address is in it,
+// and the room files have the exact number of clients. The caller judges what is lost
+// or duplicated. A request without an answer may or may not be logged. Held requests
+// must have been released.
 func (l *load) finish(t *testing.T, dir string) tally {
 	t.Helper()
 	l.stop()
@@ -387,9 +387,9 @@ func (l *load) finish(t *testing.T, dir string) tally {
 	return c
 }
 
-// checkHits holds the traffic figures, where there are some, against the lines found:
-// each counts once, though it stands twice after a kill. Where it cannot be known, hushpipe
-// says so.
+// checkHits compares the traffic figures, if there are any, with the lines found: each
+// counts once, even if it is in a file twice after a kill. If hushpipe cannot know, it
+// reports that.
 func (c tally) checkHits(t *testing.T, dir, said string) {
 	t.Helper()
 	files, _ := os.ReadDir(filepath.Join(dir, "traffic"))
@@ -408,7 +408,7 @@ func (c tally) checkHits(t *testing.T, dir, said string) {
 	assert.Equal(t, c.Hits, got, "hits by day")
 }
 
-// hitsIn returns the hits that the traffic figures of DIR have, by day.
+// hitsIn returns the hits in the traffic figures of DIR, by day.
 func hitsIn(t *testing.T, dir string) map[string]int {
 	t.Helper()
 	hits := map[string]int{}
@@ -426,8 +426,8 @@ func hitsIn(t *testing.T, dir string) map[string]int {
 	return hits
 }
 
-// settle waits until DIR has all that was answered, or nothing new for a while:
-// httpd logs after it has answered, and its stop would cut that off.
+// settle waits until DIR has all that was answered, or gets nothing new for a while:
+// httpd logs after it answers, and stopping it earlier would lose the last lines.
 func (l *load) settle(dir string) {
 	l.h.t.Helper()
 	const rest = 8 * time.Second // without a new line
@@ -460,9 +460,8 @@ func (l *load) missing(found map[string]bool) (n int) {
 	return n
 }
 
-// count reads all day files. It also returns the clients of each day's rooms:
-// those of the lines found, and of lines that are lost though answered, which
-// count all the same.
+// count reads all day files. It also returns the clients of each day's rooms: those of
+// the lines found, and of lines that were lost although answered, which count too.
 func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
 	t.Helper()
 	c := tally{Sent: len(l.asked), Hits: map[string]int{}, Longest: l.longestSince(0), Control: l.control}
@@ -483,9 +482,9 @@ func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
 			status, _ := strconv.Atoi(m[3])
 			read.add("l"+m[2], line)
 			if m[1] == "" {
-				// Threads of a new child share a time that one of them is still writing
-				// (mod_log_config.c, log_request_time): once in some hundred thousand
-				// lines %t is empty, and the line malformed.
+				// Threads of a new child share a formatted time while one of them
+				// writes it (mod_log_config.c, log_request_time): in one of some
+				// hundred thousand lines %t is empty, and the line malformed.
 				t.Logf("httpd wrote no time: %s", line)
 				continue
 			}
@@ -535,7 +534,7 @@ func roomLines(rooms roomClients) string {
 
 var loadLine = regexp.MustCompile(`^[0-9a-f:]+ - - (\[[^]]+\])? "\S+ /load/\S*[?&]id=l(\d+)\S* HTTP/1\.1" (\d{3}) `)
 
-// TestLoad: without any fault everything is there once.
+// TestLoad: without faults every line is there exactly once.
 func TestLoad(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	h := startHTTPD(t, loadLog(hushpipeBinary(t), dir))

@@ -16,8 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLogrotate: who rotates hushpipe's files by mistake is told, and no line is lost
-// but what copytruncate itself may lose between its copy and its cut.
+// TestLogrotate: if logrotate rotates hushpipe's files by mistake, hushpipe reports it,
+// and no line is lost except those that copytruncate itself may lose between copying
+// and truncating.
 func TestLogrotate(t *testing.T) {
 	t.Parallel()
 	logrotate := need.Program(t, "logrotate", "logrotate")

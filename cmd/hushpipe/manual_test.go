@@ -27,7 +27,7 @@ import (
 	"hushpipe/format/referrer"
 )
 
-// allCommands returns the root command and those below it that people see.
+// allCommands returns the root command and all visible ones below it.
 func allCommands(t *testing.T) []*cobra.Command {
 	t.Helper()
 	log := newMessageLog(io.Discard)
@@ -44,11 +44,10 @@ func allCommands(t *testing.T) []*cobra.Command {
 	return cmds
 }
 
-// manPages is where they lie.
+// manPages is the directory of the man pages.
 const manPages = "packaging/man"
 
-// TestManual holds the man pages equal to the commands and topics; UPDATE=1 writes
-// them.
+// TestManual compares the man pages with the commands and topics; UPDATE=1 writes them.
 func TestManual(t *testing.T) {
 	made := map[string]string{}
 	for _, cmd := range allCommands(t) {
@@ -96,7 +95,7 @@ func pagesNamed(text string) map[string]string {
 	return pages
 }
 
-// TestTopics: help shows what man does, each by a reading of the text of its own.
+// TestTopics: help and man, with their different renderers, show the same text.
 func TestTopics(t *testing.T) {
 	t.Parallel()
 	plain := func(text string) string {
@@ -125,8 +124,8 @@ func TestTopics(t *testing.T) {
 	}
 }
 
-// manual returns the texts of the manual and the READMEs: what they tell people to do,
-// tests do.
+// manual returns the texts of the manual and the READMEs, whose instructions tests
+// follow.
 func manual(t *testing.T) (texts []string) {
 	t.Helper()
 	paths, err := filepath.Glob("manual/*.md")
@@ -140,7 +139,7 @@ func manual(t *testing.T) (texts []string) {
 	return texts
 }
 
-// codeBlocks returns the blocks of a kind in a text, as ```console.
+// codeBlocks returns the blocks of a kind in a text, such as ```console.
 func codeBlocks(text, kind string) (blocks []string) {
 	for _, found := range regexp.MustCompile("(?s)```"+kind+"\n(.*?)```").FindAllStringSubmatch(text, -1) {
 		blocks = append(blocks, found[1])
@@ -148,7 +147,8 @@ func codeBlocks(text, kind string) (blocks []string) {
 	return blocks
 }
 
-// TestReadmeLists: the README has the versions and licences of the lists in the program.
+// TestReadmeLists: the README has the versions and licences of the lists in the
+// program.
 func TestReadmeLists(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
@@ -158,7 +158,7 @@ func TestReadmeLists(t *testing.T) {
 	}
 }
 
-// TestLinks: what the READMEs link to is there.
+// TestLinks: the links in the READMEs lead somewhere.
 func TestLinks(t *testing.T) {
 	links := 0
 	for _, path := range []string{"../../README.md", "packaging/README.md", "../../testdata/README.md", "../../bench/README.md"} {
@@ -172,8 +172,8 @@ func TestLinks(t *testing.T) {
 	require.Greater(t, links, 20)
 }
 
-// TestManualOfPolicies: the example of the page is the one that the commands beside it
-// read, and the README's is a policy.
+// TestManualOfPolicies: the example in the page is the file that the commands beside it
+// read, and the README's example is a policy.
 func TestManualOfPolicies(t *testing.T) {
 	example, err := os.ReadFile("../../testdata/policy.toml")
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestManualOfPolicies(t *testing.T) {
 	require.Empty(t, terms.Check(p))
 }
 
-// TestManualOfAddresses: what the page says stays does.
+// TestManualOfAddresses: what stays according to the page does stay.
 func TestManualOfAddresses(t *testing.T) {
 	text := readable(t, filepath.Join(manPages, "hushpipe-addresses.7"))
 	for _, address := range []string{"3232235521", "0300.0250.0.1", "0xc0a80001", "MTkyLjE2OC4wLjE=", "20010db8000000000000000000000001"} {
@@ -208,8 +208,7 @@ func TestManualOfAddresses(t *testing.T) {
 	}
 }
 
-// readable asks man whether it has something to say against a page, and returns the
-// text.
+// readable lets man check a page for errors, and returns its text.
 func readable(t *testing.T, path string, options ...string) string {
 	t.Helper()
 	man := need.Program(t, "man", "man-db")
@@ -225,8 +224,8 @@ func readable(t *testing.T, path string, options ...string) string {
 	return string(text)
 }
 
-// manPage returns the man page of a command, by cobra, with the names of values
-// in place of defaults, and no date, so that it changes when the command does.
+// manPage returns the man page of a command, made by cobra, with the names of values in
+// place of defaults, and without a date, so that it changes only with the command.
 func manPage(t *testing.T, cmd *cobra.Command) string {
 	t.Helper()
 	cmd.DisableAutoGenTag = true
@@ -241,7 +240,7 @@ func manPage(t *testing.T, cmd *cobra.Command) string {
 	var page bytes.Buffer
 	require.NoError(t, doc.GenMan(cmd, &doc.GenManHeader{Section: "1", Date: &time.Time{}, Source: "hushpipe", Manual: "hushpipe"}, &page))
 	text := strings.Replace(page.String(), `"Jan 0001"`, `""`, 1)
-	// .TP indents all of a text, and what is to be typed has no hyphens.
+	// .TP indents the whole text, and commands to type have no hyphens.
 	option := regexp.MustCompile(`(?m)^(?:\.PP\n)?(\\fB-.*?)(?:\[=.*\]|="?([A-Z]+)"?)?\n\t`)
 	text = option.ReplaceAllStringFunc(text, func(found string) string {
 		parts := option.FindStringSubmatch(found)
@@ -251,7 +250,7 @@ func manPage(t *testing.T, cmd *cobra.Command) string {
 		}
 		return line + "\n"
 	})
-	// The sections of the text stand behind the options.
+	// The sections of the text come after the options.
 	description, rest, found := strings.Cut(text, ".SH OPTIONS\n")
 	require.True(t, found)
 	description, sections := cutSections(description)
@@ -287,8 +286,8 @@ func topicPage(topic topic) string {
 	return typed(page + string(md2man.Render([]byte(topic.text))))
 }
 
-// typed writes headings in capitals, and in what is to be typed a minus for each
-// hyphen: man would show another character.
+// typed writes headings in capitals, and in commands to type a minus for each hyphen,
+// which man would show as another character.
 func typed(page string) string {
 	page = regexp.MustCompile(`(?m)^\.SH .*`).ReplaceAllStringFunc(page, func(line string) string {
 		return ".SH " + strings.ReplaceAll(strings.ToUpper(line[4:]), "-", `\-`)
@@ -299,7 +298,7 @@ func typed(page string) string {
 	})
 }
 
-// assertFits: 80 columns are what a terminal has. What is exempt stays as it is.
+// assertFits checks that the text fits 80 columns, except what is exempt.
 func assertFits(t *testing.T, text string, exempt ...string) {
 	t.Helper()
 	stays := map[string]bool{}
@@ -314,7 +313,7 @@ func assertFits(t *testing.T, text string, exempt ...string) {
 	}
 }
 
-// TestHelpFits: an example shows more than flags do.
+// TestHelpFits: help fits a terminal, and each command has an example.
 func TestHelpFits(t *testing.T) {
 	assertFits(t, introduction)
 	out, err := exec.Command(hushpipeBinary(t), "completion", "--help").Output()
@@ -333,8 +332,8 @@ func TestHelpFits(t *testing.T) {
 	}
 }
 
-// TestExamples runs the examples of help that name another program, on a log and a DIR
-// of its own.
+// TestExamples runs the examples of help that name another program, on its own log and
+// DIR.
 func TestExamples(t *testing.T) {
 	dir := t.TempDir()
 	script := func(text string) ([]byte, error) {
@@ -374,7 +373,7 @@ func TestExamples(t *testing.T) {
 	require.Contains(t, string(page), `"total_requests": 40`)
 }
 
-// TestCompletion: what is offered is what is taken.
+// TestCompletion: completion offers the values that are accepted.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	offered := func(args ...string) (values []string, directive string) {
@@ -404,7 +403,7 @@ func TestCompletion(t *testing.T) {
 			require.NoError(t, err, "%s %s: %s", flag, value, out)
 		}
 	}
-	// Days: those of DIR, the newest first; else those that are kept.
+	// Days: those of DIR, newest first, or those of the retention.
 	const kept = ":36"
 	values, directive := offered("rooms", "--day", "")
 	require.Equal(t, kept, directive)

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownMiB is the memory of a process that is no part of a file.
+// ownMiB returns the private anonymous memory of a process.
 func ownMiB(t *testing.T, pid int) int { return ownKiB(t, pid) >> 10 }
 
 func ownKiB(t *testing.T, pid int) int {
@@ -31,8 +31,8 @@ func ownKiB(t *testing.T, pid int) int {
 	return 0
 }
 
-// TestIdleMemory: an idle logger has at most 4 MiB of memory that is its own, as
-// each of two hundred virtual hosts may have one.
+// TestIdleMemory: an idle logger has at most 4 MiB of its own memory, since each of two
+// hundred virtual hosts may have one.
 func TestIdleMemory(t *testing.T) {
 	if isInstrumented() {
 		t.Skip("the race detector takes memory of its own")
@@ -41,8 +41,8 @@ func TestIdleMemory(t *testing.T) {
 	l := startLogger(t, dir)
 	await(t, func() bool { return strings.Contains(statusText(t, dir), "PROCESS") }, "the end of the start")
 	time.Sleep(3 * time.Second) // in which an idle logger could take more
-	// What the start leaves behind is collected soon, or stays until the collection that comes
-	// every two minutes.
+	// Garbage from the start is collected soon, or at the next collection two minutes
+	// later.
 	awaitFor(t, time.Minute, func() bool { return ownKiB(t, l.cmd.Process.Pid) <= 4<<10 }, "at most 4 MiB")
 	t.Logf("idle: %d KiB", ownKiB(t, l.cmd.Process.Pid))
 	for i := range 50 {
@@ -53,9 +53,9 @@ func TestIdleMemory(t *testing.T) {
 	require.Zero(t, l.end(), l.said)
 }
 
-// TestOneLoggerHoldsTheDay: of six idle loggers on a DIR with a day of a million pairs
-// one has them in memory. It is killed; when the others have ended, the room files are
-// right.
+// TestOneLoggerHoldsTheDay: of six idle loggers on a DIR with a day of a million pairs,
+// only one has the pairs in memory. It is killed; when the others have ended, the room
+// files are right.
 func TestOneLoggerHoldsTheDay(t *testing.T) {
 	const pairs, loggers = 1_000_000, 6
 	const small, large = 8, 12 // MiB

@@ -24,7 +24,7 @@ import (
 	"hushpipe/format/metrics"
 )
 
-// someFigures are all different.
+// someFigures has a different value in each field.
 var someFigures = figures{
 	Figures: registry.Figures{
 		Values: counters.Values{Lines: 1000, Malformed: 1, Late: 2, Adjusted: 3, Expired: 4, Cut: 5, Failed: 6,
@@ -46,7 +46,7 @@ func TestMetricsText(t *testing.T) {
 	promtool(t, string(text))
 }
 
-// promtool asks Prometheus itself about a text.
+// promtool lets Prometheus' own tool check a text.
 func promtool(t *testing.T, text string) {
 	t.Helper()
 	t.Run("promtool", func(t *testing.T) {
@@ -73,8 +73,8 @@ func readMetrics(t *testing.T, path string) map[string]float64 {
 	return values
 }
 
-// TestMetricsOfProcesses feeds two loggers on one DIR, as there are after a
-// reload, and finds in their one file what was fed.
+// TestMetricsOfProcesses feeds two loggers on one DIR, as after a reload, and finds the
+// sums in their one file.
 func TestMetricsOfProcesses(t *testing.T) {
 	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "x.prom")
 	began := float64(time.Now().Unix())
@@ -131,8 +131,8 @@ func TestMetricsOfProcesses(t *testing.T) {
 	require.Equal(t, got["lines_total"]+1, readMetrics(t, path)["lines_total"], "a new process goes on from there")
 }
 
-// TestMetricsTurns: processes that write one file in turn let no counter fall
-// and lose nothing; the newest tells the rest.
+// TestMetricsTurns: processes that write one file in turn decrease no counter and lose
+// nothing; the newest sets the other values.
 func TestMetricsTurns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.prom")
 	start := time.Now().Add(-time.Minute)
@@ -178,7 +178,7 @@ func TestMetricsTurns(t *testing.T) {
 }
 
 // TestMetricsNotSeen: a process that still reads a large DIR, as after a reload,
-// tells of no rooms, and not that there were none.
+// reports no rooms instead of 0.
 func TestMetricsNotSeen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.prom")
 	now := time.Now()
@@ -204,7 +204,7 @@ func TestMetricsNotSeen(t *testing.T) {
 	require.NotContains(t, got, "oldest_day_timestamp_seconds", "there is none any more")
 }
 
-// TestMetricsFaults: a file that cannot be written is reported, holds up nothing, and
+// TestMetricsFaults: a file that cannot be written is reported, delays nothing, and
 // loses nothing.
 func TestMetricsFaults(t *testing.T) {
 	for _, tt := range []struct {
@@ -269,7 +269,7 @@ func checkMetrics(t *testing.T, path string, args ...string) (said string, statu
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// TestMetricsCheck: what would keep the file from being written is told before.
+// TestMetricsCheck: --check reports what would keep the file from being written.
 func TestMetricsCheck(t *testing.T) {
 	need.Root(t)
 	dir := openTo(t)
@@ -288,7 +288,7 @@ func TestMetricsCheck(t *testing.T) {
 	said, status = checkMetrics(t, path, "--user", nobody, dir)
 	require.Equal(t, exitDone, status, said)
 
-	// As that user, and confined.
+	// The filter as that user, and confined.
 	l := startLogger(t, "--metrics", path, "--user", nobody, dir)
 	l.write("192.0.2.1", "/")
 	require.Equal(t, 0, l.end())
@@ -300,7 +300,7 @@ func TestMetricsCheck(t *testing.T) {
 	require.EqualValues(t, 0o644, st.Mode(), "node_exporter is another user")
 }
 
-// TestMetricsTick: it is written while the filter runs.
+// TestMetricsTick: the file is written while the filter runs.
 func TestMetricsTick(t *testing.T) {
 	log := newMessageLog(&lockedBuffer{})
 	defer log.close()
@@ -318,7 +318,7 @@ func TestMetricsTick(t *testing.T) {
 	require.EqualValues(t, 9, readMetrics(t, m.path)["lines_total"], "the last word")
 }
 
-// TestMetricsDocumented: the manual names each metric and no other, in its section.
+// TestMetricsDocumented: the section of the manual names each metric and no other.
 func TestMetricsDocumented(t *testing.T) {
 	filters, fleet, found := strings.Cut(manualText("metrics", "5"), "\n## Metrics of a fleet\n")
 	require.True(t, found)
@@ -341,7 +341,7 @@ func TestMetricsDocumented(t *testing.T) {
 	}
 }
 
-// TestDashboard: Grafana can read it, and all that it asks for is there.
+// TestDashboard: Grafana can read the dashboard, and its metrics exist.
 func TestDashboard(t *testing.T) {
 	text, err := os.ReadFile("packaging/grafana/hushpipe.json")
 	require.NoError(t, err)

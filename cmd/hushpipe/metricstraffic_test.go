@@ -20,8 +20,8 @@ const (
 	gptBot  = "Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)"
 )
 
-// TestMetricsOfTraffic: what two loggers on one DIR tell of the traffic is what the day's
-// file has in the end, and nothing that a client chose stands in it.
+// TestMetricsOfTraffic: the traffic metrics of two loggers on one DIR equal the day's
+// final file, and contain nothing that a client chose.
 func TestMetricsOfTraffic(t *testing.T) {
 	policy := filepath.Join(t.TempDir(), "policy.toml")
 	require.NoError(t, os.WriteFile(policy, []byte(`[[stream]]
@@ -96,7 +96,8 @@ keep    = "none"
 	}
 }
 
-// TestMetricsOfVisits: today's visits are those of the day's file, and robots have none.
+// TestMetricsOfVisits: today's visits equal those in the day's file, and robots have
+// none.
 func TestMetricsOfVisits(t *testing.T) {
 	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "x.prom")
 	before := time.Now()

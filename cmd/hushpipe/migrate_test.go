@@ -16,18 +16,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// move is a server whose log another program writes, with old days beside, and what
-// the manual tells to type.
+// move is a server whose log another program writes, with logs of old days beside it,
+// and the commands in the manual to migrate it.
 type move struct {
 	*httpd
-	old, dir string // where the log was, and where it is to be
+	old, dir string // where the log was, and where it will be
 	within   *strings.Replacer
 	before   string // the lines of the old days
 	visitors int
 }
 
 // moving starts the server of a section of hushpipe-migrate(7). directive is its
-// CustomLog, and layout the name of an old day's log in /var/log/apache2, for Time.Format.
+// CustomLog, and layout the name of an old day's log in /var/log/apache2, for
+// Time.Format.
 func moving(t *testing.T, directive, layout string) *move {
 	t.Helper()
 	h := newHTTPD(t)
@@ -42,7 +43,7 @@ func moving(t *testing.T, directive, layout string) *move {
 	h.populate([]string{combined, "CustomLog raw.log combined", "Include sites/*.conf"})
 	for name, text := range map[string]string{
 		"sites/one.conf": m.within.Replace(directive) + "\n",
-		// Debian's knows this server's configuration, not ours.
+		// Debian's apache2ctl knows the machine's configuration, not this server's.
 		"bin/apache2ctl": fmt.Sprintf("#!/bin/sh\ncase $1 in configtest) set -- -t ;; *) set -- -k \"$1\" ;; esac\nexec %s -f %s/httpd.conf \"$@\"\n", apache(t), h.Root),
 	} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(h.Root, name)), 0o755))
@@ -63,7 +64,7 @@ func moving(t *testing.T, directive, layout string) *move {
 	return m
 }
 
-// visit makes requests, each of its own address, and awaits their lines below dir.
+// visit makes requests, each from its own address, and waits for their lines below dir.
 func (m *move) visit(dir string) {
 	m.t.Helper()
 	second := time.Now().Unix() // by which AWStats tells lines
@@ -76,8 +77,8 @@ func (m *move) visit(dir string) {
 	await(m.t, func() bool { return exec.Command("grep", "-rqF", last, dir).Run() == nil }, "no line of "+last+"below "+dir)
 }
 
-// typed types the commands of a section, one line after the other, in a shell. After
-// the reload, people come.
+// typed types the commands of a section into a shell, line by line. After the reload,
+// people visit.
 func (m *move) typed(section string) string {
 	m.t.Helper()
 	_, text, found := strings.Cut(manualText("migrate", "7"), "\n## From "+section+"\n")
@@ -100,7 +101,7 @@ func (m *move) typed(section string) string {
 	return out
 }
 
-// end stops the server, and returns what all of the log would have been.
+// end stops the server, and returns the raw log as it would have been without hushpipe.
 func (m *move) end() string {
 	m.t.Helper()
 	m.Stop()
@@ -109,7 +110,7 @@ func (m *move) end() string {
 }
 
 // assertWhole: DIR has every line once, the counts of hushpipe on the raw log, and no
-// address, and nothing of the old log is left.
+// address, and nothing of the old log remains.
 func (m *move) assertWhole() {
 	t := m.t
 	t.Helper()
@@ -141,7 +142,7 @@ func found(t *testing.T, dir string) string {
 
 func daysAgo(n int) string { return time.Now().AddDate(0, 0, -n).Format(time.DateOnly) }
 
-// TestMigrate types what hushpipe-migrate(7) says, while a server runs.
+// TestMigrate types the commands of hushpipe-migrate(7) while a server runs.
 func TestMigrate(t *testing.T) {
 	t.Run("rotatelogs", func(t *testing.T) {
 		m := moving(t, `CustomLog "|`+need.Program(t, "rotatelogs", "apache2-utils")+` /var/log/apache2/access-%Y-%m-%d.log 86400" combined`, "access-2006-01-02.log")
@@ -162,7 +163,7 @@ func TestMigrate(t *testing.T) {
 		m.visit(m.old)
 		assert.Contains(t, m.typed("anonip"), "the promise holds")
 		m.end()
-		// The lines are there; who came before the reload is in no count.
+		// The lines are there; visitors before the reload are not counted.
 		assert.Equal(t, 8, strings.Count(copyOf(t, m.dir+"/access-"+daysAgo(0)+".log"), "room=new"))
 		assert.Equal(t, 3, strings.Count(copyOf(t, m.dir+"/access-"+daysAgo(1)+".log"), "room=old"))
 		rooms := glob(t, m.dir+"/rooms/*")
@@ -187,8 +188,8 @@ func TestMigrate(t *testing.T) {
 		assert.Equal(t, "0 4 * * * backup\n", copyOf(t, table))
 		out, err := exec.Command("hushpipe", "report", "--csv", "--by", "year", m.Root+"/meet-usage", m.dir).CombinedOutput()
 		require.NoError(t, err, "%s", out)
-		// One conference 300 days ago, and of yesterday the room of two clients, once;
-		// so 30 days ago.
+		// One conference 300 days ago; the room of two clients counts once yesterday,
+		// and once 30 days ago.
 		conferences := 0
 		for _, row := range regexp.MustCompile(`(?m)^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d,\d+,\d+,\d+,(\d+),`).FindAllStringSubmatch(string(out), -1) {
 			n := 0
@@ -211,7 +212,7 @@ func TestMigrate(t *testing.T) {
 		const four = "Found 4 new qualified records."
 		said := m.typed("awstats")
 		assert.Equal(t, 2, strings.Count(said, four), "of the old log, and of the new one: %s", said)
-		// The last days come behind: they have been counted.
+		// The last days come later: they have been counted.
 		runOn(t, nil, "hushpipe", "replay", "--append", m.dir, m.old+"/access.log")
 		m.visit(m.dir)
 		assert.Contains(t, runOn(t, nil, "awstats", "-configdir="+m.Root+"/awstats", "-config=awstats", "-update"), four, "each new line, once")
@@ -219,7 +220,7 @@ func TestMigrate(t *testing.T) {
 	})
 }
 
-// TestArchiveIsLive: of days that are long past, replay makes the room files that filter
+// TestArchiveIsLive: for days long past, replay makes the same room files that filter
 // made when they were today.
 func TestArchiveIsLive(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNeighbours runs what hushpipe-beside(7) says to do with goaccess, awstats, restic
+// TestNeighbours runs the commands in hushpipe-beside(7) for goaccess, awstats, restic
 // and borg.
 func TestNeighbours(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newNginx returns an nginx that does not run yet, with a directory of its own.
+// newNginx returns an nginx with its own directory that does not run yet.
 func newNginx(t *testing.T) *httpd {
 	t.Helper()
 	need.Program(t, "nginx", "nginx")
@@ -63,7 +63,7 @@ func (h *httpd) run(cmd *exec.Cmd) {
 	}, "the server does not start: "+stderr.String())
 }
 
-// nginxLoad has what a load asks for.
+// nginxLoad is a configuration for a load.
 const nginxLoad = `daemon off;
 worker_processes 2;
 pid ROOT/nginx.pid;
@@ -87,9 +87,9 @@ http {
 }
 `
 
-// TestNginx is nginx at a FIFO that the test holds as systemd does, under load, while
-// hushpipe is killed and restarted, and nginx reopens its logs and is reloaded. It
-// gives the FIFO to its workers' user then. No line is lost, and nginx makes no file.
+// TestNginx runs nginx under load with a FIFO that the test holds like systemd, while
+// hushpipe is killed and restarted, and nginx reopens its logs and is reloaded, which
+// gives the FIFO to its workers' user. No line is lost, and nginx makes no file.
 func TestNginx(t *testing.T) {
 	need.Root(t)
 	const rounds = 5
@@ -146,7 +146,7 @@ func TestNginx(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no file beside the FIFO")
 
-	// Before systemd makes the socket again it is root's, as systemd demands.
+	// Before systemd makes the socket again, the FIFO must belong to root.
 	out, err := prepareSocket(t, p.path).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	st, err = os.Lstat(p.path)
@@ -155,9 +155,9 @@ func TestNginx(t *testing.T) {
 	require.Zero(t, st.Sys().(*syscall.Stat_t).Uid)
 }
 
-// TestNginxBeforeFIFO: nginx starts where there is no FIFO, and makes a file with raw
-// addresses, in which its old worker still writes after a reload. Nothing is lost, and no
-// address stays.
+// TestNginxBeforeFIFO: nginx starts without a FIFO and makes a file with raw addresses,
+// to which its old worker still writes after a reload. No line is lost, and no address
+// remains.
 func TestNginxBeforeFIFO(t *testing.T) {
 	need.Root(t)
 	dir, path, h := openTo(t), fifoPath(t), newNginx(t)
@@ -188,7 +188,7 @@ func TestNginxBeforeFIFO(t *testing.T) {
 	require.Len(t, entries, 1, "the FIFO alone")
 }
 
-// caddyLoad logs as Caddy does by default, to a path.
+// caddyLoad logs to a path in Caddy's default format.
 const caddyLoad = `{
 	admin unix/ROOT/admin
 	auto_https off
@@ -208,7 +208,7 @@ http://127.0.0.1:PORT, http://[::1]:PORT {
 }
 `
 
-// TestCaddy is Caddy at the FIFO, as a user who can write to it alone, under load, while
+// TestCaddy runs Caddy under load with the FIFO, as a user who can write to it, while
 // hushpipe is killed and restarted, and Caddy is reloaded.
 func TestCaddy(t *testing.T) {
 	need.Root(t)

@@ -72,7 +72,7 @@ func command(line, instance, path string) []string {
 	return args
 }
 
-// TestUnits reads the units; the other tests do what they say.
+// TestUnits checks the text of the units; other tests run them.
 func TestUnits(t *testing.T) {
 	for service, timer := range map[string]string{purgeService: purgeTimer, reportUnit: reportTimer} {
 		assert.Equal(t, []string{"oneshot"}, readUnit(t, service)["Service"]["Type"])
@@ -81,7 +81,7 @@ func TestUnits(t *testing.T) {
 	}
 	assert.Len(t, readUnit(t, apacheDropIn)["Service"]["ExecStopPost"], 1)
 
-	// The FIFO that the socket makes is the one that the service reads.
+	// The service reads the FIFO that the socket unit makes.
 	socket, reader := readUnit(t, fifoSocket), readUnit(t, fifoService)
 	fifo := socket["Socket"]["ListenFIFO"][0]
 	assert.Contains(t, reader["Service"]["ExecStart"][0], "--input "+fifo+" ")
@@ -91,7 +91,7 @@ func TestUnits(t *testing.T) {
 	for _, u := range []unit{socket, reader} {
 		assert.Contains(t, u["Unit"]["Before"][0], "%i.service nginx.service")
 	}
-	// Else systemd gives up on it, and the server gets EPIPE.
+	// Otherwise systemd gives up, and the server gets EPIPE.
 	assert.Equal(t, []string{"0"}, socket["Socket"]["TriggerLimitIntervalSec"])
 	assert.Equal(t, []string{"0"}, reader["Unit"]["StartLimitIntervalSec"])
 	seconds, err := strconv.Atoi(reader["Service"]["TimeoutStopSec"][0])
@@ -99,7 +99,8 @@ func TestUnits(t *testing.T) {
 	assert.Greater(t, time.Duration(seconds)*time.Second, stopWait+drainTime+10*time.Second)
 }
 
-// prepareSocket returns what the socket unit runs before it makes the FIFO at path.
+// prepareSocket returns the command that the socket unit runs before it makes the FIFO
+// at path.
 func prepareSocket(t *testing.T, path string) *exec.Cmd {
 	args := command(readUnit(t, fifoSocket)["Socket"]["ExecStartPre"][0], "NAME", "")
 	require.Equal(t, "/run/hushpipe/NAME/access.log", args[len(args)-1])
@@ -107,7 +108,7 @@ func prepareSocket(t *testing.T, path string) *exec.Cmd {
 	return exec.Command(args[0], args[1:]...)
 }
 
-// TestUnitsVerify asks systemd itself.
+// TestUnitsVerify runs systemd-analyze verify.
 func TestUnitsVerify(t *testing.T) {
 	analyze := need.Program(t, "systemd-analyze", "systemd")
 	dir := t.TempDir()
@@ -165,7 +166,7 @@ func TestUnitsVerify(t *testing.T) {
 	}
 }
 
-// debianUnit stands for Debian's apache2.service where the package has none.
+// debianUnit is a stand-in for Debian's apache2.service if the package has none.
 const debianUnit = `[Service]
 Type=forking
 ExecStart=/usr/sbin/apachectl start
@@ -173,8 +174,8 @@ ExecStop=/usr/sbin/apachectl graceful-stop
 KillMode=mixed
 `
 
-// TestPurgeUnit runs the command of the unit with no more than the privileges
-// that it leaves to root, on a DIR of root's and on one of another user.
+// TestPurgeUnit runs the command of the unit, with only the privileges that it leaves
+// to root, on a DIR of root and on one of another user.
 func TestPurgeUnit(t *testing.T) {
 	service := readUnit(t, purgeService)["Service"]
 	for _, tt := range []struct {
@@ -212,8 +213,8 @@ func TestPurgeUnit(t *testing.T) {
 	}
 }
 
-// debianHTTPD returns a server with a copy of Debian's configuration, in which
-// the snippet is enabled, or edited.
+// debianHTTPD returns a server with a copy of Debian's configuration and the snippet
+// enabled, after an edit.
 func debianHTTPD(t *testing.T, edit func(snippet string) string) (h *httpd, dir string) {
 	t.Helper()
 	h = newHTTPD(t)
@@ -245,8 +246,7 @@ func debianHTTPD(t *testing.T, edit func(snippet string) string) (h *httpd, dir 
 	return h, dir
 }
 
-// conf is a2enconf and a2disconf, which keep their state outside of the
-// configuration.
+// conf is a2enconf and a2disconf, which keep state outside the configuration.
 func (h *httpd) conf(name string, enabled bool) {
 	h.t.Helper()
 	link := filepath.Join(h.Root, "conf-enabled", name+".conf")
@@ -256,8 +256,8 @@ func (h *httpd) conf(name string, enabled bool) {
 	}
 }
 
-// confined is the command of a service for dir, of which instance is the name, with no
-// more than the privileges that it leaves to root.
+// confined returns the command of a service for dir, whose instance name is instance,
+// with only the privileges that the service leaves to root.
 func confined(t *testing.T, service map[string][]string, instance, dir string) []string {
 	t.Helper()
 	args := command(service["ExecStart"][0], instance, dir)
@@ -274,7 +274,7 @@ func confined(t *testing.T, service map[string][]string, instance, dir string) [
 }
 
 // TestReportUnit runs the command of the unit on a DIR of another user, and opens its
-// pages in a browser, as the manual has them served.
+// pages in a browser, served as in the manual.
 func TestReportUnit(t *testing.T) {
 	t.Parallel()
 	chromium := need.Program(t, "chromium", "chromium")
@@ -340,9 +340,8 @@ func TestReportUnit(t *testing.T) {
 	h.Stop()
 }
 
-// TestApacheConfSnippet loads the snippet into Debian's configuration: beside
-// other-vhosts-access-log it is refused, and without that no raw address
-// reaches a log.
+// TestApacheConfSnippet loads the snippet into Debian's configuration: it refuses to
+// load beside other-vhosts-access-log, and without that no raw address reaches a log.
 func TestApacheConfSnippet(t *testing.T) {
 	apache(t)
 	h, dir := debianHTTPD(t, func(snippet string) string { return snippet })
@@ -368,8 +367,8 @@ func TestApacheConfSnippet(t *testing.T) {
 	require.NotContains(t, h.logged(), "/visited")
 }
 
-// TestNoSnippetDisablesAnother is why the snippet refuses, and does not try: of
-// two CustomLogs of the server, httpd writes to both.
+// TestNoSnippetDisablesAnother shows why the snippet refuses instead of overriding:
+// httpd writes to both of two CustomLogs of a server.
 func TestNoSnippetDisablesAnother(t *testing.T) {
 	apache(t)
 	h, dir := debianHTTPD(t, func(snippet string) string {
@@ -381,7 +380,7 @@ func TestNoSnippetDisablesAnother(t *testing.T) {
 	require.Contains(t, h.logged(), "127.0.0.6")
 }
 
-// visitHosts makes a request of each virtual host, and awaits their lines in dir.
+// visitHosts makes a request to each virtual host, and waits for their lines in dir.
 func (h *httpd) visitHosts(dir string) {
 	h.t.Helper()
 	for _, host := range []string{"one", "two"} {
@@ -403,11 +402,11 @@ func (h *httpd) logged() (text string) {
 	return text
 }
 
-// TestServerStop does to httpd what systemd does at "systemctl stop" under
-// Debian's unit, whose KillMode is mixed, while the logger is behind: SIGTERM to
-// the main process, SIGKILL to the rest as soon as that has ended. With the
-// drop-in the logger finishes first. SIGSTOP would not hold it up: the end of the
-// main process orphans its process group, which is then continued (_exit(2)).
+// TestServerStop does to httpd what "systemctl stop" does under Debian's unit with its
+// KillMode=mixed, while the logger is behind: SIGTERM to the main process, and SIGKILL
+// to the rest as soon as that has exited. With the drop-in the logger finishes first.
+// SIGSTOP could not delay the logger: the exit of the main process orphans its process
+// group, which is then continued (_exit(2)).
 func TestServerStop(t *testing.T) {
 	const visits = 100
 	dropIn := readUnit(t, apacheDropIn)["Service"]["ExecStopPost"][0]
@@ -443,8 +442,8 @@ func TestServerStop(t *testing.T) {
 	}
 }
 
-// TestServerCrash: httpd's children survive its main process and keep the pipe
-// open. Waiting for the logger would only keep the server from its restart.
+// TestServerCrash: httpd's children survive its main process and keep the pipe open.
+// Waiting for the logger would only delay the restart of the server.
 func TestServerCrash(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	h := startHTTPD(t, combined, fmt.Sprintf(`CustomLog "|%s filter %s" combined`, hushpipeBinary(t), dir))
@@ -457,9 +456,9 @@ func TestServerCrash(t *testing.T) {
 	require.NoError(t, syscall.Kill(logger, 0), "it did not wait for the logger")
 }
 
-// stopPost returns the drop-in's command, as it is when main has ended in a way
-// that systemd.exec(5) calls code. The loggers of one server are waited for, and
-// as children of the process that has taken them over: under systemd, PID 1.
+// stopPost returns the drop-in's command as it runs when main has ended with the code
+// of systemd.exec(5). It waits for the loggers of one server, which are then children
+// of the process that adopted them: PID 1 under systemd.
 func stopPost(line string, logger, main int, code string) *exec.Cmd {
 	args := command(line, "", "")
 	args[len(args)-1] = strings.Replace(args[len(args)-1], "-P 1 ", fmt.Sprintf("-P %s -g %d ", stat(logger, "PPid"), main), 1)
@@ -468,8 +467,8 @@ func stopPost(line string, logger, main int, code string) *exec.Cmd {
 	return cmd
 }
 
-// logger returns the process id of the only piped logger, which writes to dir,
-// when that of httpd's first run through its configuration has ended.
+// logger returns the process id of the only piped logger, which writes to dir, once the
+// one from httpd's first pass over its configuration has exited.
 func (h *httpd) logger(dir string) (pid int) {
 	h.t.Helper()
 	h.raw("127.0.0.6", "GET /first HTTP/1.0\r\n\r\n")
@@ -493,8 +492,8 @@ func stat(pid int, field string) string {
 	return ""
 }
 
-// TestReadmePackaging: what people are told to install is there, and all man pages are
-// among it.
+// TestReadmePackaging: what the README tells people to install exists, including all
+// man pages.
 func TestReadmePackaging(t *testing.T) {
 	var named []string
 	for _, text := range manual(t) {

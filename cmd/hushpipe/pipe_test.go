@@ -23,36 +23,35 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// maxWait is how long one write into Apache's pipe may take.
+// maxWait bounds one write into Apache's pipe.
 const maxWait = 100 * time.Millisecond
 
-// pipeLoad writes lines into the pipe of a logger as the children of httpd do, a
-// write(2) for each into a pipe of 64 KiB, and keeps account of them. Lines
-// have numbers, from 0.
+// pipeLoad writes numbered lines into the pipe of a logger as httpd's children do, each
+// with one write(2) into a pipe of 64 KiB, and records what it has sent.
 type pipeLoad struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	said  *lockedBuffer
-	in    *os.File     // the read end of the pipe, which the logger has as well
+	in    *os.File     // the read end of the pipe, shared with the logger
 	pipe  *os.File     // its write end
-	pace  *time.Ticker // nil: as fast as the pipe takes them
-	ahead atomic.Int64 // days that lines are dated after today
+	pace  *time.Ticker // nil to write as fast as the pipe allows
+	ahead atomic.Int64 // days after today on which lines are dated
 	quit  chan struct{}
 	ended sync.WaitGroup
 
 	mu      sync.Mutex
 	sent    []civil.Day   // of each line
-	longest time.Duration // that a write took
-	control time.Duration // that a byte took through a cat: so late is this machine
+	longest time.Duration // duration of a write
+	control time.Duration // longest way of a byte through cat: the delay of the machine itself
 }
 
-// perTick lines each 2 ms are 8 MB/s: a reader that stops is felt after 130 ms,
-// also where it has enlarged the pipe to 1 MiB.
+// perTick lines every 2 ms are 8 MB/s: if the reader stops, writers block after 130 ms,
+// even if it has enlarged the pipe to 1 MiB.
 const perTick = 8
 
 var filler = strings.Repeat("x", 1800)
 
-// startPipe starts cmd, a logger, and the lines.
+// startPipe starts cmd, a logger, and begins to write lines.
 func startPipe(t *testing.T, cmd *exec.Cmd, paced bool) *pipeLoad {
 	t.Helper()
 	s := &pipeLoad{t: t, cmd: cmd, said: &lockedBuffer{}, quit: make(chan struct{})}
@@ -68,7 +67,7 @@ func startPipe(t *testing.T, cmd *exec.Cmd, paced bool) *pipeLoad {
 	return s
 }
 
-// startReader starts a process that reads a pipe, whose ends are returned.
+// startReader starts a process that reads a pipe, and returns both ends.
 func startReader(t *testing.T, cmd *exec.Cmd) (in, out *os.File) {
 	t.Helper()
 	in, out = blockingPipe(t)
@@ -120,8 +119,7 @@ func (s *pipeLoad) write() {
 	}
 }
 
-// startControl sends a byte through a cat each millisecond, all the time that lines
-// are written.
+// startControl sends a byte through a cat every millisecond while lines are written.
 func (s *pipeLoad) startControl() {
 	out, echo, err := os.Pipe()
 	require.NoError(s.t, err)
@@ -180,14 +178,14 @@ func (s *pipeLoad) dayOf(id int) civil.Day {
 	return s.sent[id]
 }
 
-// lines returns how many were sent.
+// lines returns the number of lines sent.
 func (s *pipeLoad) lines() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sent)
 }
 
-// stop ends the lines, and returns when the logger has read all of them.
+// stop ends the lines, and returns when the logger has read them all.
 func (s *pipeLoad) stop() {
 	s.t.Helper()
 	close(s.quit)
@@ -199,14 +197,14 @@ func (s *pipeLoad) stop() {
 	}, "the pipe is not read to its end")
 }
 
-// waits returns how long the longest write took, and how long it may.
+// waits returns the duration of the longest write, and the longest allowed.
 func (s *pipeLoad) waits() (longest, allowed time.Duration) {
 	return s.longest, max(maxWait, 2*s.control)
 }
 
-// readOn runs test, whose logger must not keep a writer waiting for longer than is
-// allowed. A machine that is busy with other work keeps one waiting as well, but
-// not in each of three runs, as a logger does that waits for its disk.
+// readOn runs a test whose logger must not block a writer for longer than is allowed. A
+// busy machine blocks writers too, but not in each of three runs, unlike a logger that
+// waits for its disk.
 func readOn(t *testing.T, test func(t *testing.T) (longest, allowed time.Duration)) {
 	t.Helper()
 	for run := 1; ; run++ {
@@ -220,7 +218,7 @@ func readOn(t *testing.T, test func(t *testing.T) (longest, allowed time.Duratio
 	}
 }
 
-// end waits for the end of the logger as well and returns its exit status.
+// end is stop; it also waits for the logger and returns its exit status.
 func (s *pipeLoad) end() int {
 	s.t.Helper()
 	s.stop()
@@ -236,8 +234,8 @@ func (s *pipeLoad) passes(d time.Duration) {
 	await(s.t, func() bool { return time.Now().After(until) && s.lines() >= n+100 }, "the pipe takes no lines")
 }
 
-// onDisk returns how often each line is in the log files of DIR. Each must
-// stand there whole, on its day.
+// onDisk returns how often each line is in the log files of DIR. Each must be complete
+// and in the file of its day.
 func (s *pipeLoad) onDisk(dir string) (found []int) {
 	s.t.Helper()
 	found = make([]int, s.lines())
@@ -262,8 +260,7 @@ func (s *pipeLoad) onDisk(dir string) (found []int) {
 	return found
 }
 
-// checkAll checks that each line is on the disk once, and what checkCounts and
-// checkClean do.
+// checkAll checks that each line is on disk once, and calls checkCounts and checkClean.
 func (s *pipeLoad) checkAll(dir string) {
 	s.t.Helper()
 	lost, double := 0, 0
@@ -280,8 +277,8 @@ func (s *pipeLoad) checkAll(dir string) {
 	s.checkClean(dir)
 }
 
-// checkCounts checks that the room files, and the traffic figures of a logger that counts them,
-// hold what was sent, no more and no less.
+// checkCounts checks that the room files, and the traffic figures if the logger counts
+// them, contain exactly what was sent.
 func (s *pipeLoad) checkCounts(dir string) {
 	s.t.Helper()
 	pairs := map[civil.Day]map[int]map[string]bool{}
@@ -317,8 +314,8 @@ func (s *pipeLoad) checkCounts(dir string) {
 	}
 }
 
-// checkClean checks that no client's address stands in a file below a
-// directory or in a message.
+// checkClean checks that no client's address is in a file below a directory or in a
+// message.
 func (s *pipeLoad) checkClean(dir string) {
 	s.t.Helper()
 	files := 0

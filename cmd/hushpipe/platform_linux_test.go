@@ -15,7 +15,8 @@ var confinedCommands = map[string]func(){
 	"probe": probe, "reader": reader, "escape": escape, "refusing": refusing, "dialer": dialer,
 }
 
-// ownGroup starts a server in a process group of its own, which ends with the tests.
+// ownGroup starts a server in its own process group, which is killed when the tests
+// exit.
 func ownGroup(attr *syscall.SysProcAttr) *syscall.SysProcAttr {
 	if attr == nil {
 		attr = &syscall.SysProcAttr{}
@@ -41,7 +42,7 @@ func bindMount(from, path string) error {
 	return unix.Mount("", path, "", unix.MS_PRIVATE|unix.MS_REC, "")
 }
 
-// unmount works while files are open, as "umount -l" does.
+// unmount works while files are open, like "umount -l".
 func unmount(path string) error { return unix.Unmount(path, unix.MNT_DETACH) }
 
 // remount changes an option of a file system.
@@ -57,7 +58,7 @@ func remountReadOnly(path string, on bool) error {
 	return unix.Mount("none", path, "", unix.MS_REMOUNT|flag, "")
 }
 
-// blockingPipe makes a pipe as httpd does: os.Pipe makes ends that do not block.
+// blockingPipe makes a pipe like httpd's; the ends of os.Pipe do not block.
 func blockingPipe(t *testing.T) (in, out *os.File) {
 	t.Helper()
 	var fds [2]int
@@ -65,7 +66,7 @@ func blockingPipe(t *testing.T) (in, out *os.File) {
 	return os.NewFile(uintptr(fds[0]), "pipe"), os.NewFile(uintptr(fds[1]), "pipe")
 }
 
-// unread returns how many bytes wait in a pipe.
+// unread returns the number of bytes in a pipe.
 func unread(pipe *os.File) (int, error) { return unix.IoctlGetInt(int(pipe.Fd()), unix.TIOCINQ) }
 
 // openTerminal returns both ends of a terminal.

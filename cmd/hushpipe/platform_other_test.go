@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the tests need of Linux. Without it they fail or are skipped.
+// What the tests need from Linux. Elsewhere they fail or are skipped.
 
 var confinedCommands map[string]func()
 

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// streamsPolicy has streams that share no line, one that has all, and one whose directory
-// cannot be made at first.
+// streamsPolicy has streams without common lines, one with all lines, and one whose
+// directory cannot be made at first.
 const streamsPolicy = `format = "combined"
 
 [[stream]]
@@ -45,19 +45,19 @@ keep = "8d"
 fields = { url = "only=id" }
 `
 
-// streamFault is what befalls the directory of one stream. Each may happen any number of
+// streamFault is a fault of the directory of one stream. Each can occur any number of
 // times.
 type streamFault struct {
 	name string
-	// start is the fault that is there at the start, later the one under way.
+	// start is the fault at the start, later the one during work.
 	start, later  func(d *disk)
 	repair, again func(d *disk)
 }
 
-// streamFaults are a directory that cannot be one, and a disk of its own. What open files
-// take goes on where a directory is immutable or gone: a disk cannot become read-only
-// while a file is open for writing. What was written meanwhile to a directory in the
-// place of the one that is gone counts as well.
+// streamFaults are faults of the directory itself, and of a disk for it. Open files
+// keep working if a directory is immutable or gone; a disk cannot become read-only
+// while a file is open for writing. Lines written meanwhile to a directory in the place
+// of the missing one count as well.
 var streamFaults = []streamFault{
 	{"a file",
 		func(d *disk) { d.putFile() }, func(d *disk) { require.NoError(d.t, os.Rename(d.dir, d.dir+".away")); d.putFile() },
@@ -73,7 +73,7 @@ var streamFaults = []streamFault{
 		func(d *disk) { d.readOnly("", false) }, func(*disk) {}},
 }
 
-// mountAlone mounts a disk for the stream alone.
+// mountAlone mounts a disk for this stream only.
 func (d *disk) mountAlone() {
 	need.Root(d.t)
 	require.NoError(d.t, os.Mkdir(d.home, 0o755))
@@ -85,10 +85,10 @@ func (d *disk) mountAlone() {
 func (d *disk) putFile()    { require.NoError(d.t, os.WriteFile(d.dir, nil, 0o600)) }
 func (d *disk) removeFile() { require.NoError(d.t, os.Remove(d.dir)) }
 
-// TestStreamsUnderHTTPD: through graceful restarts with other policies, with a broken one,
-// and with a kill, each request stands in each stream that it fits, while the directory of
-// one is broken at the start and again under way. No client waits for that stream, nor
-// does another stream; and it has all requests once its directory is whole.
+// TestStreamsUnderHTTPD: through graceful restarts with other policies and a broken
+// one, and through a kill, each request is in each stream that it fits, while the
+// directory of one stream is broken at the start and again later. Neither clients nor
+// other streams wait for that stream, and it has all requests once its directory works.
 func TestStreamsUnderHTTPD(t *testing.T) {
 	for _, f := range streamFaults {
 		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) { streamsUnderHTTPD(t, f) })
@@ -106,7 +106,7 @@ func streamsUnderHTTPD(t *testing.T, f streamFault) {
 	f.start(d)
 	h := startHTTPD(t, loadLog(hushpipeBinary(t), dir, "--policy", file))
 	l := startLoad(h, 200)
-	// goesOn returns when what was asked from now on stands in the streams.
+	// goesOn returns when requests made from now on are in the streams.
 	goesOn := func(streams ...string) {
 		t.Helper()
 		l.await(1)
@@ -208,7 +208,7 @@ func streamsUnderHTTPD(t *testing.T, f streamFault) {
 	require.Regexp(t, `policy.toml:1:1: 2 mistakes; running on the policy that `, h.ErrorLog())
 }
 
-// writtenBelow returns the lines of all days of a stream.
+// writtenBelow returns a stream's lines of all days.
 func writtenBelow(t *testing.T, dir string) string {
 	paths, err := filepath.Glob(filepath.Join(dir, "access-????-??-??.log"))
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// livePolicy has lines, and figures alone.
+// livePolicy has a stream with lines and one with figures only.
 const livePolicy = `[[stream]]
 name = "web"
 purpose = "x"
@@ -36,8 +36,9 @@ func livePolicyFile(t *testing.T) string {
 	return file
 }
 
-// TestPolicyUser: DIR, the directories of all streams and their keys become the user's, also
-// those that root has made before, and the policy goes on where its file is wrong.
+// TestPolicyUser: DIR, the directories of all streams and their keys become the user's,
+// including those that root made earlier, and the recorded policy runs if its file is
+// wrong.
 func TestPolicyUser(t *testing.T) {
 	need.Root(t)
 	for _, apart := range []bool{false, true} {
@@ -69,8 +70,8 @@ func TestPolicyUser(t *testing.T) {
 	}
 }
 
-// TestPolicyInput: a FIFO is read to all streams, SIGTERM ends it without a loss, and the
-// lines of a file that stood in its place are taken out of it.
+// TestPolicyInput: lines of a FIFO go to all streams, SIGTERM ends it without a loss,
+// and the lines of a file in its place are read.
 func TestPolicyInput(t *testing.T) {
 	dir, path, file := filepath.Join(t.TempDir(), "log"), fifoPath(t), livePolicyFile(t)
 	require.NoError(t, os.WriteFile(path, []byte(logLine("192.0.2.1", "/?id=l0")), 0o600))
@@ -98,7 +99,7 @@ func TestPolicyInput(t *testing.T) {
 	require.Contains(t, l.said.String(), "it was overwritten and deleted")
 }
 
-// TestPolicyOwnOutput: a stream's own file is no input.
+// TestPolicyOwnOutput: a stream's own file cannot be the input.
 func TestPolicyOwnOutput(t *testing.T) {
 	dir, file := filepath.Join(t.TempDir(), "log"), livePolicyFile(t)
 	runOn(t, strings.NewReader(logLine("192.0.2.1", "/")), hushpipeBinary(t), "filter", "--policy", file, dir)
@@ -112,8 +113,8 @@ func TestPolicyOwnOutput(t *testing.T) {
 	require.Contains(t, string(said), "is in DIR itself")
 }
 
-// TestPolicyPurgesWhatLeft: what flags wrote before there was a policy, and the directory of a
-// stream that was renamed, go on to be purged by their own rules.
+// TestPolicyPurgesWhatLeft: what flags wrote before the policy, and the directory of a
+// renamed stream, are still purged by their own rules.
 func TestPolicyPurgesWhatLeft(t *testing.T) {
 	dir, file := filepath.Join(t.TempDir(), "log"), livePolicyFile(t)
 	line := logLine("192.0.2.1", "/")
@@ -140,7 +141,7 @@ func TestPolicyPurgesWhatLeft(t *testing.T) {
 	require.NotEmpty(t, written(filepath.Join(dir, "site")))
 }
 
-// TestPolicyDisappears: a process goes on with the policy that it has read.
+// TestPolicyDisappears: a process continues with the policy that it has read.
 func TestPolicyDisappears(t *testing.T) {
 	dir, file := filepath.Join(t.TempDir(), "log"), livePolicyFile(t)
 	l := startLogger(t, "--policy", file, dir)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gatesPolicy has a stream that writes always, one whose gate is open, and one that is
+// gatesPolicy has a stream that always writes, one whose gate is open, and one that is
 // open for one user.
 func gatesPolicy(keep, cost, person string) string {
 	return fmt.Sprintf(`format = "combined"
@@ -37,9 +37,9 @@ gate = { names = "user" }
 `, keep, cost, person)
 }
 
-// TestGateClosesInOldLogger: within a minute, a logger that a reload left alive writes no
-// more than the policy allows that began last, also where that names another user, and
-// keeps nothing for longer. It opens nothing again.
+// TestGateClosesInOldLogger: within a minute, a logger that survived a reload writes
+// only what the newest policy allows, even if that names another user, and keeps
+// nothing for longer. It opens no gate again.
 func TestGateClosesInOldLogger(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// logger is a hushpipe filter as httpd runs it: stdin is a pipe, stderr goes to
-// a log.
+// logger is a hushpipe filter as httpd runs it: stdin is a pipe, and stderr goes to a
+// log.
 type logger struct {
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -37,7 +37,7 @@ func startLogger(t *testing.T, args ...string) *logger {
 	return l
 }
 
-// startCommand starts a logger in a way of its own.
+// startCommand starts a logger with this command.
 func startCommand(t *testing.T, cmd *exec.Cmd) *logger {
 	t.Helper()
 	l := &logger{t: t, cmd: cmd, said: &lockedBuffer{}}
@@ -49,14 +49,14 @@ func startCommand(t *testing.T, cmd *exec.Cmd) *logger {
 	return l
 }
 
-// write writes one line of now from a client.
+// write writes a line of a client with the current time.
 func (l *logger) write(client, target string) {
 	l.t.Helper()
 	_, err := io.WriteString(l.stdin, logLine(client, target))
 	require.NoError(l.t, err)
 }
 
-// logLine returns a line of now.
+// logLine returns a line with the current time.
 func logLine(client, target string) string {
 	return fmt.Sprintf("%s - - [%s] \"GET %s HTTP/1.1\" 200 5 \"-\" \"-\"\n",
 		client, time.Now().Format("02/Jan/2006:15:04:05 -0700"), target)
@@ -98,8 +98,8 @@ func written(dir string) string {
 	return string(text)
 }
 
-// A line is visible as soon as it is written, and SIGTERM and SIGHUP, which
-// httpd sends while its children still write, change nothing.
+// TestTermGoesOnToTheEnd: a line is visible as soon as it is written. SIGTERM and
+// SIGHUP, which httpd sends while its children still write, change nothing.
 func TestTermGoesOnToTheEnd(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
@@ -116,7 +116,8 @@ func TestTermGoesOnToTheEnd(t *testing.T) {
 	require.Empty(t, l.said.String())
 }
 
-// SIGINT, from a terminal, ends at once and says that there may have been more.
+// TestInterrupt: SIGINT, as from a terminal, ends the input at once and reports that
+// there may have been more.
 func TestInterrupt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
@@ -131,8 +132,8 @@ func TestInterrupt(t *testing.T) {
 	require.Len(t, files, 1, "the room counts are written")
 }
 
-// The beginning of a line that SIGINT cuts off is no line: the rest may come to
-// the next process.
+// TestInterruptInLine: SIGINT in the middle of a line writes nothing of it, since the
+// rest may reach the next process.
 func TestInterruptInLine(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
@@ -144,7 +145,7 @@ func TestInterruptInLine(t *testing.T) {
 	require.Contains(t, l.said.String(), "hushpipe: warning: 1 of 1 line in an unknown format")
 }
 
-// A second SIGINT ends the process at once, whatever it waits for.
+// TestSecondInterrupt: a second SIGINT kills the process, whatever it waits for.
 func TestSecondInterrupt(t *testing.T) {
 	l := startLogger(t, filepath.Join(t.TempDir(), "missing", "log"))
 	l.write("192.0.2.1", "/one")
@@ -168,8 +169,8 @@ func TestSecondInterrupt(t *testing.T) {
 	require.Equal(t, syscall.SIGINT, l.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal())
 }
 
-// httpd keeps no read end of an ErrorLog pipe and kills its logger 3 s after
-// SIGTERM: there it drains the pipe and ends.
+// TestErrorLogEndsOnTerm: httpd keeps no read end of an ErrorLog pipe, and kills its
+// logger 3 s after SIGTERM. There, SIGTERM makes the logger drain the pipe and exit.
 func TestErrorLogEndsOnTerm(t *testing.T) {
 	requireSoon(t, 3*time.Second, func() time.Duration {
 		dir := filepath.Join(t.TempDir(), "log")
@@ -189,8 +190,8 @@ func TestErrorLogEndsOnTerm(t *testing.T) {
 	})
 }
 
-// A DIR that cannot be made or written does not end the process: httpd would
-// hang. Lines wait, and are written once it can be.
+// TestUnusableDirectory: a DIR that cannot be made or written does not end the process,
+// since httpd would hang. Lines wait, and are written once it can be.
 func TestUnusableDirectory(t *testing.T) {
 	base := filepath.Join(t.TempDir(), "missing")
 	dir := filepath.Join(base, "log")
@@ -219,8 +220,8 @@ func TestUnusableDirectory(t *testing.T) {
 	require.Equal(t, "192.0.2.1\n", string(out))
 }
 
-// Where the directory never becomes usable, the loss is counted and said. The
-// end of the input waits for it, until SIGINT.
+// TestNeverUsableDirectory: if the directory never becomes usable, the loss is counted
+// and reported. The end of the input waits for it, until SIGINT.
 func TestNeverUsableDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "missing", "log")
 	l := startLogger(t, dir)
@@ -246,7 +247,7 @@ func TestNeverUsableDirectory(t *testing.T) {
 }
 
 // TestEndWaitsForDisk: a disk that is full at the end of the input gets time to
-// have room again, and then nothing is lost.
+// recover, and then nothing is lost.
 func TestEndWaitsForDisk(t *testing.T) {
 	base := filepath.Join(t.TempDir(), "missing")
 	dir := filepath.Join(base, "log")
@@ -259,8 +260,8 @@ func TestEndWaitsForDisk(t *testing.T) {
 	require.Contains(t, written(dir), "/one")
 }
 
-// TestEndWaitsForJournal: so does the journal, and then nobody is missing from
-// the room counts.
+// TestEndWaitsForJournal: the same for the journal, and then the room counts are
+// complete.
 func TestEndWaitsForJournal(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	require.NoError(t, os.Mkdir(dir, 0o750))
@@ -303,8 +304,8 @@ func TestUntilGivenUp(t *testing.T) {
 	}
 }
 
-// httpd starts each logger twice and ends the first right away: whatever it
-// has done by then, the second works on the same directory.
+// TestTwoStarts: httpd starts each logger twice and ends the first one at once.
+// Whatever that has done by then, the second works on the same directory.
 func TestTwoStarts(t *testing.T) {
 	t.Parallel()
 	for range 20 {
@@ -327,8 +328,8 @@ func TestTwoStarts(t *testing.T) {
 	}
 }
 
-// TestTimeZone: today, to which a line without a time goes, is that of the
-// variable TZ; a line with a time stays in the day that it spells.
+// TestTimeZone: a line without a time goes to today in the zone of TZ; a line with a
+// time stays on the day that it spells.
 func TestTimeZone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	now := time.Now().UTC()
@@ -350,7 +351,7 @@ func TestTimeZone(t *testing.T) {
 	}
 }
 
-// TestUnknownTimeZone: package time takes it for UTC without a word.
+// TestUnknownTimeZone: hushpipe warns of a TZ that package time silently takes for UTC.
 func TestUnknownTimeZone(t *testing.T) {
 	for _, tt := range []struct {
 		zone    string
@@ -379,7 +380,7 @@ func TestUnknownTimeZone(t *testing.T) {
 	}
 }
 
-// TestCheckLocks: a network file system without locks is told before lines come.
+// TestCheckLocks: --check reports a network file system without locks.
 func TestCheckLocks(t *testing.T) {
 	strace := need.Program(t, "strace", "strace")
 	for _, number := range []string{"ENOLCK", "EOPNOTSUPP", "ENOSYS"} {
@@ -399,7 +400,7 @@ func TestCheckLocks(t *testing.T) {
 	}
 }
 
-// TestRevealFollows: what "tail -f" writes is revealed while it waits for more.
+// TestRevealFollows: reveal prints what "tail -f" has written while it waits for more.
 func TestRevealFollows(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
@@ -425,8 +426,8 @@ func TestRevealFollows(t *testing.T) {
 	require.Equal(t, 2, strings.Count(string(notes), " lines=1\n"), "%s", notes)
 }
 
-// TestEarlySignals: filter --stdout ends by a signal, however early it comes. Many names
-// make the reading of the flags take its time.
+// TestEarlySignals: a signal ends filter --stdout, however early it arrives. Many flags
+// make parsing slow.
 func TestEarlySignals(t *testing.T) {
 	names := "a0"
 	for i := range 10_000 {

@@ -28,8 +28,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// archived returns lines of seven days up to today and of two past the
-// retention, with rooms, clients and user agents, some of them in no format.
+// archived returns lines of seven days up to today and of two past the retention, with
+// rooms, clients and user agents. Some are malformed.
 func archived(lines int) string {
 	rnd := rand.New(rand.NewPCG(1, 1))
 	ages := []int{6, 5, 4, 3, 2, 1, 0, 100, 101}
@@ -47,7 +47,7 @@ func archived(lines int) string {
 	return b.String()
 }
 
-// keyedDir returns a DIR whose keys are known, so that pseudonyms are.
+// keyedDir returns a DIR with known keys, and therefore known pseudonyms.
 func keyedDir(t *testing.T) string {
 	dir := filepath.Join(t.TempDir(), "log")
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "keys"), 0o750))
@@ -59,8 +59,8 @@ func keyedDir(t *testing.T) string {
 	return dir
 }
 
-// filesIn returns what is in DIR, but for locks, the names and frames of journals,
-// the time last seen, and what processes record of themselves.
+// filesIn returns the files of DIR, without locks, names and frames of journals, the
+// time last seen, and the records of processes.
 func filesIn(t *testing.T, dir string) map[string]string {
 	files := map[string]string{}
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -78,7 +78,7 @@ func filesIn(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// requireFiles compares files by name. They are too long to be printed.
+// requireFiles compares files by name. Their contents are too long to print.
 func requireFiles(t *testing.T, want, got map[string]string) {
 	t.Helper()
 	require.Equal(t, slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got)))
@@ -95,8 +95,8 @@ func requireFiles(t *testing.T, want, got map[string]string) {
 	}
 }
 
-// TestReplayIsFilter: replay makes of archives, byte for byte, what filter makes
-// of them one behind the other, on any number of processors.
+// TestReplayIsFilter: replay of archives equals, byte for byte, filter on all of them
+// in sequence, on any number of processors.
 func TestReplayIsFilter(t *testing.T) {
 	log := archived(20_000)
 	fifth := len(log) / 5
@@ -142,7 +142,7 @@ func gzipped(t *testing.T, data []byte) []byte {
 	return out.Bytes()
 }
 
-// runOn runs a program that must succeed and returns what it says.
+// runOn runs a program that must succeed, and returns its output.
 func runOn(t *testing.T, stdin io.Reader, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -152,8 +152,8 @@ func runOn(t *testing.T, stdin io.Reader, program string, args ...string) string
 	return string(said)
 }
 
-// TestReplayDamagedFile: what is read of a damaged file is written, the other
-// files go on, and the fault is named.
+// TestReplayDamagedFile: the readable part of a damaged file and all other files are
+// written, and the fault is reported.
 func TestReplayDamagedFile(t *testing.T) {
 	in, dir := t.TempDir(), filepath.Join(t.TempDir(), "log")
 	bad, good := filepath.Join(in, "bad"), filepath.Join(in, "good")
@@ -199,9 +199,8 @@ func TestReplayManyFiles(t *testing.T) {
 	require.Equal(t, 2*files, strings.Count(written(dir), "\n"))
 }
 
-// TestReplayFileChanged: a file that is gone or another one when its turn comes
-// ends the run, which says where to go on; what comes of that is what one run
-// would have made.
+// TestReplayFileChanged: a file that is missing or changed when its turn comes ends the
+// run with advice on how to resume. Following it gives the result of a single run.
 func TestReplayFileChanged(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "1") // no file is read ahead
 	log := oneDay(20_000)
@@ -245,8 +244,8 @@ func startReplay(t *testing.T, args ...string) *logger {
 	return l
 }
 
-// amidReplay runs replay on a log that does not end, and returns once some of it
-// is written.
+// amidReplay starts replay on a log that does not end, and returns once some of it is
+// written.
 func amidReplay(t *testing.T, dir, log string) *logger {
 	l := startReplay(t, dir, "-")
 	_, err := io.WriteString(l.stdin, log)
@@ -255,8 +254,8 @@ func amidReplay(t *testing.T, dir, log string) *logger {
 	return l
 }
 
-// TestReplayInterrupted: SIGINT leaves whole lines and says how to go on; what
-// comes of that is what one run would have made.
+// TestReplayInterrupted: SIGINT leaves complete lines, with advice on how to resume.
+// Following it gives the result of a single run.
 func TestReplayInterrupted(t *testing.T) {
 	t.Parallel()
 	log := oneDay(20_000)
@@ -287,7 +286,7 @@ func oneDay(lines int) string {
 	return b.String()
 }
 
-// TestReplayOutlives: nohup(1) keeps it from ending with its terminal.
+// TestReplayOutlives: under nohup(1), replay survives its terminal.
 func TestReplayOutlives(t *testing.T) {
 	p := openPipe(t)
 	dir := filepath.Join(t.TempDir(), "log")
@@ -305,8 +304,8 @@ func TestReplayOutlives(t *testing.T) {
 	require.Equal(t, 40_000, strings.Count(written(dir), "\n"))
 }
 
-// TestReplayBesideLogger: a logger writes the room files of DIR. Somebody waits for
-// those of a replay, and they are there when it ends.
+// TestReplayBesideLogger: while a logger runs, it writes the room files of DIR. Those
+// of a replay exist when the replay ends.
 func TestReplayBesideLogger(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
@@ -324,7 +323,7 @@ func TestReplayBesideLogger(t *testing.T) {
 	require.Zero(t, l.end(), l.said)
 }
 
-// TestReplayKilled: what a replay left that was killed is refused by the next.
+// TestReplayKilled: replay refuses days that a killed replay left behind.
 func TestReplayKilled(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	amidReplay(t, dir, oneDay(20_000)).kill()
@@ -338,8 +337,8 @@ func TestReplayKilled(t *testing.T) {
 	require.Equal(t, before, written(dir))
 }
 
-// TestReplayFullDisk: an archive is patient: it waits for room, however much is
-// still to come, and loses nothing.
+// TestReplayFullDisk: replay waits for space on a full disk, however much input
+// remains, and loses nothing.
 func TestReplayFullDisk(t *testing.T) {
 	t.Parallel()
 	d := bareDisk(t, "1m")
@@ -356,8 +355,8 @@ func TestReplayFullDisk(t *testing.T) {
 	require.Equal(t, strings.Count(log, "\n"), strings.Count(written(d.dir), "\n"))
 }
 
-// TestReplayProgress: on a terminal there is a bar, which messages do not run
-// into, and which is gone in the end.
+// TestReplayProgress: a terminal shows a progress bar, which messages do not mix with,
+// and which is cleared at the end.
 func TestReplayProgress(t *testing.T) {
 	master, terminal := openTerminal(t)
 	said := &lockedBuffer{}

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// replayPolicy has whole lines and fields, figures of their own, and a condition.
+// replayPolicy has a stream with whole lines, one with fields, figures, and a
+// condition.
 const replayPolicy = `[[stream]]
 name = "whole"
 purpose = "x"
@@ -35,7 +36,7 @@ unless = { query = "room=room1" }
 rooms = ["jitsi"]
 `
 
-// keyedStreams returns a DIR of streams whose keys are known.
+// keyedStreams returns a DIR of streams with known keys.
 func keyedStreams(t *testing.T, names ...string) string {
 	dir := t.TempDir()
 	for _, name := range names {
@@ -44,8 +45,8 @@ func keyedStreams(t *testing.T, names ...string) string {
 	return dir
 }
 
-// TestReplayPolicyIsFilter: replay makes of archives, stream for stream and byte for byte,
-// what filter makes of them one behind the other, on any number of processors.
+// TestReplayPolicyIsFilter: replay of archives equals, stream by stream and byte for
+// byte, filter on all of them in sequence, on any number of processors.
 func TestReplayPolicyIsFilter(t *testing.T) {
 	log, names := archived(10_000), []string{"whole", "fields", "figures"}
 	half := len(log) / 2
@@ -54,7 +55,7 @@ func TestReplayPolicyIsFilter(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(replayPolicy), 0o600))
 	require.NoError(t, os.WriteFile(packed, gzipped(t, []byte(log[:half])), 0o600))
 
-	// Where the disk was slow, a filter made keys of its own, and said so.
+	// If the disk was slow, a filter made its own keys and logged that.
 	var dir, said string
 	for tries := 0; tries == 0 || tries < 5 && strings.Contains(said, "the key of "); tries++ {
 		dir = keyedStreams(t, names...)
@@ -94,8 +95,8 @@ func keysOf(files map[string]string) (names []string) {
 	return names
 }
 
-// TestReplayPolicyRefuses: what is wrong is said before anything is written, and a policy's
-// mistakes all at once.
+// TestReplayPolicyRefuses: replay reports errors before it writes anything, and all
+// mistakes of a policy at once.
 func TestReplayPolicyRefuses(t *testing.T) {
 	t.Parallel()
 	in := t.TempDir()
@@ -124,7 +125,7 @@ func TestReplayPolicyRefuses(t *testing.T) {
 	}
 	require.NoDirExists(t, dir)
 
-	// A day that a stream has already is left alone, unless --append says otherwise.
+	// A day that a stream already has is refused without --append.
 	status, said = replay(replayPolicy, dir)
 	require.Equal(t, 0, status, said)
 	for _, flags := range [][]string{nil, {"--append"}} {

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// visitedDays are lines of twenty days that are over wherever the server is, of which
-// seven are past the retention, in their order. On the first of them five networks bring a path, later ones
-// one does.
+// visitedDays returns lines in the order of twenty days that are over in every time
+// zone, seven of them past the retention. On the first day five networks bring a path,
+// later one does.
 func visitedDays() (lines []string) {
 	rnd := rand.New(rand.NewPCG(3, 3))
 	today := now().UTC().Truncate(24 * time.Hour)
@@ -42,13 +42,13 @@ func visitedDays() (lines []string) {
 	return lines
 }
 
-// trafficIn returns what is kept of the traffic.
+// trafficIn returns the traffic files.
 func trafficIn(t *testing.T, dir string) map[string]string {
 	return filesIn(t, filepath.Join(dir, "traffic"))
 }
 
-// TestReplayTrafficIsFilter: what replay makes of an archive in any order, by flags and by a
-// policy and on any number of processors, is what filter makes of the lines in theirs.
+// TestReplayTrafficIsFilter: replay of an archive in any order, by flags and by a
+// policy and on any number of processors, equals filter on the lines in their order.
 func TestReplayTrafficIsFilter(t *testing.T) {
 	lines := visitedDays()
 	want := filepath.Join(t.TempDir(), "log")

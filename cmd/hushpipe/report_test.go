@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Days that are not over are in no period.
+// TestPeriod: no period includes days that are not over.
 func TestPeriod(t *testing.T) {
 	today := civil.NewDay(2026, 3, 15)
 	for _, tt := range []struct {
@@ -65,8 +65,8 @@ func TestPeriod(t *testing.T) {
 	}
 }
 
-// On a terminal, the report is as wide as it is, and in colour unless somebody
-// does not want it.
+// TestReportTerminal: the report is as wide as the terminal, and in colour unless that
+// is switched off.
 func TestReportTerminal(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

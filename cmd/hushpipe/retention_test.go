@@ -24,17 +24,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// gone is how long after midnight an expired file may exist.
+// gone bounds how long after midnight an expired file may exist.
 const gone = 2 * time.Minute
 
-// night is a clock that is off by so much that midnight comes soon.
+// night is a shifted clock by which midnight comes soon.
 type night struct {
 	t       *testing.T
 	program string
 	shift   time.Duration
 }
 
-// newNight returns one that has that long to go.
+// newNight returns a night with this much time until midnight.
 func newNight(t *testing.T, left time.Duration) *night {
 	t.Helper()
 	if testing.Short() {
@@ -45,7 +45,7 @@ func newNight(t *testing.T, left time.Duration) *night {
 	return n
 }
 
-// left makes midnight come in that time.
+// left shifts the clock so that midnight comes after this time.
 func (n *night) left(left time.Duration) {
 	real := time.Now()
 	midnight := time.Date(real.Year(), real.Month(), real.Day()+1, 0, 0, 0, 0, real.Location())
@@ -67,7 +67,7 @@ func (n *night) logger(args ...string) *logger {
 	return l
 }
 
-// line is one of the night's date.
+// line returns a line with the night's date.
 func (n *night) line(target string) string {
 	return fmt.Sprintf("192.0.2.1 - - [%s] \"GET %s HTTP/1.1\" 200 5 \"-\" \"-\"\n", n.now().Format("02/Jan/2006:15:04:05 -0700"), target)
 }
@@ -78,14 +78,14 @@ func (n *night) write(l *logger, target string) {
 	require.NoError(n.t, err)
 }
 
-// awaitDay returns when that day has begun.
+// awaitDay returns when the day has begun.
 func (n *night) awaitDay(day civil.Day) {
 	for civil.DayOf(n.now()) < day {
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// ofDay returns the files below a directory that hold something of a day.
+// ofDay returns the files below a directory that belong to a day.
 func ofDay(t *testing.T, dir string, day civil.Day) (names []string) {
 	t.Helper()
 	for _, pattern := range []string{"access-%s.log*", "keys/%s.key*", "journal/%s.*"} {
@@ -96,8 +96,8 @@ func ofDay(t *testing.T, dir string, day civil.Day) (names []string) {
 	return names
 }
 
-// locker locks all files and directories below one that it can open, says how many,
-// and waits for the end of its input. The test runs it as another user.
+// locker locks all files and directories below a directory that it can open, prints
+// their number, and waits for the end of its input. The test runs it as another user.
 func locker() {
 	held := 0
 	filepath.WalkDir(os.Args[1], func(path string, e fs.DirEntry, err error) error {
@@ -134,8 +134,9 @@ func lockAll(t *testing.T, dir string, gid uint32) (held int) {
 	return held
 }
 
-// TestOthersHoldNothingUp: another user locks each file and directory of DIR that it
-// can open. Lines are written, a start works, purge ends, and what expires goes.
+// TestOthersHoldNothingUp: another user locks every file and directory of DIR that it
+// can open. Lines are written, a logger starts, purge ends, and what expires is
+// deleted.
 func TestOthersHoldNothingUp(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
@@ -202,8 +203,8 @@ func TestWrongFlagsAcrossMidnight(t *testing.T) {
 	require.Equal(t, 2, l.end())
 }
 
-// TestExpiredFilesGoWhateverFails: midnight comes while something is wrong with the
-// disk. What can be deleted is; the rest is as soon as that is over.
+// TestExpiredFilesGoWhateverFails: midnight comes during a fault of the disk. What can
+// be deleted is deleted then, the rest after the fault.
 func TestExpiredFilesGoWhateverFails(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
@@ -246,8 +247,8 @@ func TestExpiredFilesGoWhateverFails(t *testing.T) {
 	}
 }
 
-// TestFullDiskAcrossMidnight: a logger starts on a full disk, and its day expires before
-// there is room again. Its lines are left out; its counts are for good.
+// TestFullDiskAcrossMidnight: a logger starts on a full disk, and its day expires
+// before there is space again. Its lines are dropped, its counts are kept.
 func TestFullDiskAcrossMidnight(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
@@ -271,8 +272,8 @@ func TestFullDiskAcrossMidnight(t *testing.T) {
 	require.Empty(t, ofDay(t, d.path(""), today))
 }
 
-// TestKeysOnADiskThatHangs: the key directory is on another disk, whose writes hang.
-// A start goes on with a key in memory, and expired lines and journals are deleted.
+// TestKeysOnADiskThatHangs: the key directory is on another disk, whose writes hang. A
+// logger starts with a key in memory, and expired lines and journals are deleted.
 func TestKeysOnADiskThatHangs(t *testing.T) {
 	t.Parallel()
 	d := loopDisk(t)

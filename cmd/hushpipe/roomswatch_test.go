@@ -20,7 +20,7 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// TestDisplay: what is drawn fits the terminal, the largest rooms first.
+// TestDisplay: the drawing fits the terminal, with the largest rooms first.
 func TestDisplay(t *testing.T) {
 	now := time.Date(2026, 11, 22, 14, 5, 31, 0, time.UTC)
 	day := civil.DayOf(now)
@@ -97,8 +97,8 @@ nothing is known of this day yet
 	}
 }
 
-// TestWatchTerminal watches the counts grow on a terminal, as somebody who sits there:
-// it follows its size, and is left as it was.
+// TestWatchTerminal watches the counts grow on a terminal: the drawing follows its
+// size, and the terminal is restored at the end.
 func TestWatchTerminal(t *testing.T) {
 	dir := t.TempDir()
 	l := startLogger(t, dir)
@@ -151,8 +151,7 @@ func TestWatchTerminal(t *testing.T) {
 	require.Equal(t, 0, l.end())
 }
 
-// TestWatchBackground: the terminal is the shell's until it brings the process to
-// the foreground.
+// TestWatchBackground: the process does not draw while it is in the background.
 func TestWatchBackground(t *testing.T) {
 	dir := t.TempDir()
 	l := startLogger(t, dir)
@@ -176,7 +175,7 @@ func TestWatchBackground(t *testing.T) {
 	require.Contains(t, after, "after: ")
 }
 
-// TestWatchNoReader: it ends soon after its reader, whether or not there is
+// TestWatchNoReader: the command ends soon after its reader, whether or not it has
 // something to write.
 func TestWatchNoReader(t *testing.T) {
 	dir := t.TempDir()
@@ -193,7 +192,7 @@ func TestWatchNoReader(t *testing.T) {
 	require.NoError(t, cmd.Wait())
 }
 
-// TestWatchJSON: the first object at once, another for each change.
+// TestWatchJSON: one object at once, and another after each change.
 func TestWatchJSON(t *testing.T) {
 	dir := t.TempDir()
 	l := startLogger(t, dir)
@@ -219,8 +218,8 @@ func TestWatchJSON(t *testing.T) {
 	require.Equal(t, 0, l.end())
 }
 
-// TestWatchMidnight: the next day begins when it comes, and with nothing; a DIR
-// that is gone is reported.
+// TestWatchMidnight: the display changes to the next day at midnight, which starts
+// empty, and a deleted DIR is reported.
 func TestWatchMidnight(t *testing.T) {
 	dir := t.TempDir()
 	l := startLogger(t, dir)

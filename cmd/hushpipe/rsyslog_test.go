@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// rsyslogOf configures Debian's rsyslog as packaging has it for a DIR, and returns what
-// starts it and the file that it writes.
+// rsyslogOf sets up Debian's rsyslog with the packaged configuration for a DIR. It
+// returns a function that starts it, and the file that it writes.
 func rsyslogOf(t *testing.T, dir string) (start func() *exec.Cmd, target string) {
 	program := need.Program(t, "rsyslogd", "rsyslog")
 	base := t.TempDir()
@@ -43,8 +43,8 @@ func rsyslogOf(t *testing.T, dir string) (start func() *exec.Cmd, target string)
 	}, target
 }
 
-// TestRsyslog: Debian's rsyslog with the configuration of packaging passes on every
-// line, over midnight with late lines, over restarts and kills.
+// TestRsyslog: Debian's rsyslog with the packaged configuration forwards every line,
+// over midnight with late lines, and over restarts and kills.
 func TestRsyslog(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "log")

@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Tests that are parallel wait for other programs, as a rule.
+	// Parallel tests mostly wait for other programs.
 	if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, commands)
 }
 
-// unpiped runs a command without the pipe that a script has for stdin.
+// unpiped runs a command whose stdin is not the pipe of the script.
 func unpiped() {
 	cmd := exec.Command(os.Args[1], os.Args[2:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
@@ -57,8 +57,8 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// dated replaces {today} and {yesterday} in files by dates as %t writes them, and {day} by
-// today's as a policy has it.
+// dated replaces {today} and {yesterday} in files by dates in the format of %t, and
+// {day} by today's date as in a policy.
 func dated(ts *testscript.TestScript, neg bool, args []string) {
 	now := time.Now()
 	dates := strings.NewReplacer(
@@ -71,8 +71,7 @@ func dated(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// nowhere fails if a text stands in any file below a directory, or in the last
-// output.
+// nowhere fails if a text is in any file below a directory, or in the last output.
 func nowhere(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: nowhere DIR TEXT…")
@@ -100,8 +99,9 @@ func nowhere(ts *testscript.TestScript, neg bool, args []string) {
 	check("stderr", []byte(ts.ReadFile("stderr")))
 }
 
-// TestReadme runs the examples of the README and the manual: each line that begins
-// with $ in a console block, in one directory with testdata, and compares what follows.
+// TestReadme runs the examples of the README and the manual: each line that begins with
+// $ in a console block, in one directory with testdata, and compares the output with
+// what follows.
 func TestReadme(t *testing.T) {
 	top, err := filepath.Abs("../..")
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestReadme(t *testing.T) {
 	require.GreaterOrEqual(t, len(examples), 5)
 	for _, example := range examples {
 		line, want, _ := strings.Cut(example, "\n")
-		// The examples write below /tmp; the test does so in its own place.
+		// The examples write below /tmp; the test uses its own directory.
 		cmd := exec.Command("sh", "-c", strings.ReplaceAll(line, "/tmp/", dir+"/"))
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(hushpipeBinary(t))+":"+os.Getenv("PATH"))

@@ -22,7 +22,7 @@ import (
 	"hushpipe/filter/registry"
 )
 
-// attempt is a system call that a confined process tries; file lies outside of DIR.
+// attempt is a system call that a confined process tries; file is outside DIR.
 type attempt struct {
 	name string
 	try  func(file, dir string) error
@@ -96,7 +96,7 @@ var escapes = []attempt{
 	{"type on the terminal", number(unix.SYS_IOCTL, 0, unix.TIOCSTI)},
 }
 
-// escape confines itself and prints which attempts are not refused by EPERM.
+// escape confines itself and prints the attempts that do not fail with EPERM.
 func escape() {
 	file, dir := os.Args[1], os.Args[2]
 	said := confine(dir, "")
@@ -141,7 +141,7 @@ func TestEscape(t *testing.T) {
 	assert.Regexp(t, `^confined by (landlock \(ABI \d+\), )?seccomp, capabilities`, string(said))
 }
 
-// decision interprets a filter of system calls.
+// decision runs a seccomp filter.
 func decision(filter []unix.SockFilter, processor, number uint32, args ...uint64) uint32 {
 	data := binary.LittleEndian.AppendUint32(nil, number)
 	data = binary.LittleEndian.AppendUint32(data, processor)
@@ -204,7 +204,7 @@ func TestCallFilter(t *testing.T) {
 	}
 }
 
-// confinement returns what status says of a logger once it has written a line.
+// confinement returns what status reports of a logger once it has written a line.
 func confinement(t *testing.T, l *logger, dir string) (p registry.Process) {
 	t.Helper()
 	l.write("192.0.2.1", "/")
@@ -220,7 +220,7 @@ func confinement(t *testing.T, l *logger, dir string) (p registry.Process) {
 	return p
 }
 
-// Every thread is confined, and root has few capabilities.
+// TestThreadsConfined: every thread is confined, and root has few capabilities.
 func TestThreadsConfined(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
@@ -242,7 +242,8 @@ func TestThreadsConfined(t *testing.T) {
 	require.Zero(t, l.end(), l.said)
 }
 
-// What cannot be had leaves the rest, and status says it.
+// TestConfinedInPart: if one mechanism is missing, the others apply, and status reports
+// it.
 func TestConfinedInPart(t *testing.T) {
 	need.Root(t) // who has capabilities to drop
 	const noSignals = "signals cannot be queued (raise ulimit -i)"
@@ -279,7 +280,8 @@ func TestConfinedInPart(t *testing.T) {
 	}
 }
 
-// Some threads would stay root's, or the process would wait for ever.
+// TestUserWithoutSignals: without signals, some threads would stay root's, or the
+// process would wait for ever.
 func TestUserWithoutSignals(t *testing.T) {
 	need.Root(t)
 	dir := filepath.Join(t.TempDir(), "log")

@@ -29,17 +29,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The LogFormats that httpd ships and Debian's apache2.conf has not
+// LogFormats that httpd ships and Debian's apache2.conf does not have
 // (docs/conf/httpd.conf.in, docs/conf/extra/httpd-ssl.conf.in).
 const (
 	combinedIO    = `LogFormat "%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" %I %O" combinedio`
 	sslRequestLog = `LogFormat "%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x \"%r\" %b" ssl_request_log`
 )
 
-// TestShippedByApache: in each access log that Debian's apache2 or httpd itself has a
-// LogFormat for, written by a real one under Debian's configuration, nothing but the
-// client changes, under auto as under the format's name, and its rooms are counted.
-// The logs without a client, and the error log, hold no address and no name.
+// TestShippedByApache: in access logs of each LogFormat of Debian's apache2 and of
+// httpd itself, written by a real httpd under Debian's configuration, only the client
+// changes, with --format auto and with the format's name, and rooms are counted. Logs
+// without a client and the error log contain no address and no name.
 func TestShippedByApache(t *testing.T) {
 	t.Run("addresses", func(t *testing.T) {
 		testShippedByApache(t, "Off", []string{"127.0.0.2", "127.0.0.3", "127.0.0.4", "::1"}, nil)
@@ -115,7 +115,7 @@ func testShippedByApache(t *testing.T, lookups string, sources, names []string) 
 			if n == 1 && i > 0 {
 				continue // a room of one client
 			}
-			// With several hosts, one that is taken for the client shows in the counts.
+			// With several hosts, the counts show if a host is taken for the client.
 			for _, site := range []string{"one", "two"} {
 				h.raw(src, "GET "+target+" HTTP/1.1\r\nHost: "+site+".example.org\r\nConnection: close\r\n"+
 					"Referer: https://meet.example.org/"+src+"\r\nUser-Agent: Mozilla/5.0 (X11; probe of "+src+") Chrome/124.0.0.0\r\n\r\n")
@@ -186,7 +186,7 @@ func testShippedByApache(t *testing.T, lookups string, sources, names []string) 
 	}
 }
 
-// certificate writes cert.pem with a key and a certificate into dir.
+// certificate writes a key and a certificate to cert.pem in dir.
 func certificate(t *testing.T, dir string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -224,8 +224,8 @@ func pseudonymsOf(t *testing.T, keys string, raw, clients []string) map[string]*
 	return byDay
 }
 
-// nginxConf has the log format of the configuration that nginx ships
-// (conf/nginx.conf, where it is a comment), and its default, combined.
+// nginxConf has the log format in the configuration that nginx ships (a comment in
+// conf/nginx.conf), and nginx's default, combined.
 const nginxConf = `daemon off;
 pid ROOT/nginx.pid;
 error_log ROOT/error.log info;
@@ -255,7 +255,7 @@ http {
 `
 
 // TestShippedByNginx is TestShippedByApache for what nginx ships: main, combined and
-// the error log in files, and main as its syslog lines.
+// the error log in files, and main as syslog messages.
 func TestShippedByNginx(t *testing.T) {
 	h := newNginx(t)
 	root := h.Root
@@ -288,7 +288,7 @@ func TestShippedByNginx(t *testing.T) {
 		}
 	}
 	for _, request := range oddRequests {
-		// Into its error log nginx writes NUL bytes as they are: such a line is malformed.
+		// nginx writes NUL bytes to its error log unchanged: such a line is malformed.
 		if !strings.Contains(request, "X-Forwarded") && !strings.Contains(request, "\x00") {
 			h.raw("127.0.0.5", request)
 		}

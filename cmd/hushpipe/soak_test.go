@@ -33,14 +33,14 @@ type soak struct {
 	expires civil.Day // at midnight
 }
 
-// soakFault is something that goes wrong. inject returns when it is over;
-// lines may still wait in memory then.
+// soakFault is something that goes wrong. inject returns when it is over; lines may
+// still wait in memory then.
 type soakFault struct {
 	name   string
 	inject func(s *soak)
 }
 
-// processFaults befall the server and its loggers.
+// processFaults are faults of the server and its loggers.
 var processFaults = []soakFault{
 	{"graceful restart", (*soak).restart},
 	{"two graceful restarts while a request is held", func(s *soak) {
@@ -68,17 +68,17 @@ var processFaults = []soakFault{
 	}},
 }
 
-// diskFaults are those that a disk of separate parts can have. In every second
-// one of them a logger begins while the disk is broken, and another ends; not
-// where it could not find the day's key: it would count under one of its own,
-// and the day's numbers would be an upper bound.
+// diskFaults returns the faults of a disk with separate parts. During every second one
+// a logger starts and another ends while the disk is broken, except if the new one
+// could not find the day's key: it would count under a key of its own, and the day's
+// counts would be an upper bound.
 func diskFaults() (all []soakFault) {
 	for _, f := range faults {
 		if f.whole {
 			continue
 		}
 		all = append(all, soakFault{"disk: " + f.name, func(s *soak) {
-			// Where the directory of a stream is gone, another is made in its place.
+			// If the directory of a stream is gone, another is made in its place.
 			all := []*disk{s.d}
 			for _, stream := range s.streams {
 				if f.name != "renamed" {
@@ -115,9 +115,9 @@ func (s *soak) kill(moment func(pid int)) {
 	s.kills++
 }
 
-// awaitCalm returns when nothing waits in memory, so that the next fault may be
-// a kill. Lines are written in the order in which they came, and the pairs that
-// wait for the journal when there are more.
+// awaitCalm returns when nothing waits in memory, so that the next fault may be a kill.
+// Lines are written in their order of arrival, and pairs that wait for the journal when
+// there are more of them.
 func (s *soak) awaitCalm() {
 	for range 2 {
 		now := s.l.sent()

@@ -35,8 +35,8 @@ type fleetFault struct {
 	inject func(s *fleetSoak)
 }
 
-// fleetFaults are what befalls hosts, the collector and the engine. inject returns when it is
-// over, and what it lost may not be there again.
+// fleetFaults are the faults of hosts, the collector and the engine. inject returns
+// when the fault is over; what it lost may not be there again yet.
 var fleetFaults = []fleetFault{
 	{"web server: graceful restart", func(s *fleetSoak) { s.loads[s.any()].h.Graceful() }},
 	{"logger: kill -9", func(s *fleetSoak) { s.killLogger(s.any(), nil) }},
@@ -94,17 +94,17 @@ var fleetFaults = []fleetFault{
 	{"engine: would evict", func(s *fleetSoak) { s.withEngine("maxmemory-policy", "allkeys-lru", "noeviction") }},
 }
 
-// longFault is one for a longer soak.
+// longFault is a fault for longer soaks.
 var longFault = fleetFault{"engine: stopped for longer than anybody waits for it", func(s *fleetSoak) {
 	s.engine.Signal(syscall.SIGSTOP)
 	time.Sleep(25 * time.Second)
 	s.engine.Signal(syscall.SIGCONT)
 }}
 
-// any is a host.
+// any returns a random host.
 func (s *fleetSoak) any() int { return s.random.IntN(len(s.names)) }
 
-// flow lets lines come to all hosts for a while, with rooms that are new.
+// flow sends lines with new rooms to all hosts for a while.
 func (s *fleetSoak) flow() {
 	s.t.Helper()
 	for _, l := range s.loads {
@@ -112,7 +112,7 @@ func (s *fleetSoak) flow() {
 	}
 }
 
-// end is kill -9.
+// end sends SIGKILL.
 func (s *fleetSoak) end(cmd *exec.Cmd) {
 	s.t.Helper()
 	require.NoError(s.t, cmd.Process.Kill())
@@ -147,7 +147,7 @@ func (s *fleetSoak) shipAgain(i int) {
 	}, s.names[i]+" is not heard of")
 }
 
-// dump has the engine go back to a dump of now, which it reads after a while.
+// dump makes the engine go back to a dump of now, which it loads after meanwhile.
 func (s *fleetSoak) dump(meanwhile func()) {
 	s.t.Helper()
 	s.engine.Do("SAVE")
@@ -157,7 +157,7 @@ func (s *fleetSoak) dump(meanwhile func()) {
 	require.NoError(s.t, os.Remove(filepath.Join(s.engine.Path, "dump.rdb"))) // the next kill loses all
 }
 
-// withEngine sets what the engine cannot work with for a while.
+// withEngine sets a setting of the engine to a bad value for a while.
 func (s *fleetSoak) withEngine(setting, bad, good string) {
 	s.t.Helper()
 	s.engine.Do("CONFIG", "SET", setting, bad)
@@ -196,7 +196,7 @@ func TestFleetSoak(t *testing.T) {
 		// would not have the same.
 		h := startHTTPD(t, strings.Replace(loadLog(s.program, s.dir(i)), "%t", "%{[%d/%b/%Y:%H:%M:%S %z]}t", 1),
 			`CustomLog raw.log combined "expr=%{REQUEST_URI} != '/control'"`)
-		// Each room has clients of one host and such of several.
+		// Some clients of each room visit one host, others several.
 		s.loads = append(s.loads, startLoadOf(h, rate, 1+i*loadClients/2, 5))
 	}
 	s.kills = make([]int, len(s.names))

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// soakStream is a policy of one stream, on a disk of its own, that befall the faults of the
+// soakStream is a policy of one stream on its own disk, which has the faults of the
 // soak as well.
 type soakStream struct {
 	*disk
@@ -23,7 +23,8 @@ type soakStream struct {
 const (
 	soakEntries = 2000
 	soakHour    = "1h of workdays"
-	// soakPolicy has lines without a time: they are of when they come, by the loggers' clock.
+	// soakPolicy has lines without a time, which get the time at which they arrive by
+	// the loggers' clock.
 	soakPolicy = `format = '%%h "%%r" %%>s'
 workdays = "de-BE"
 [[stream]]
@@ -34,8 +35,8 @@ keep = "%s"
 	soakLog = `CustomLog "|/usr/bin/env HUSHPIPE_CLOCK=%s %s filter --policy %s %s" "%%h \"%%r\" %%>s" "expr=%%{REQUEST_URI} != '/control'"`
 )
 
-// newSoakStreams returns a stream that is bounded in lines, and one that is in hours. Their
-// midnight comes with that of n, between two workdays.
+// newSoakStreams returns a stream bounded in lines and one bounded in hours. Their
+// midnight is that of n, between two working days.
 func newSoakStreams(t *testing.T, n *night) (streams []*soakStream, directives []string) {
 	at := n.now()
 	for at.Weekday() != time.Tuesday || slices.Contains([]time.Month{time.January, time.May, time.October, time.December}, at.Month()) {
@@ -52,8 +53,8 @@ func newSoakStreams(t *testing.T, n *night) (streams []*soakStream, directives [
 	return streams, directives
 }
 
-// look holds what is there against the bound, while loggers write: the newest lines are
-// read first, so that no more are counted than there were then.
+// look compares the files with the bound while loggers write. It reads the newest lines
+// first, so that it never counts more lines than there were at one time.
 func (s *soakStream) look(sinceMidnight time.Duration, sent int) {
 	t := s.t
 	t.Helper()
@@ -75,8 +76,8 @@ func (s *soakStream) look(sinceMidnight time.Duration, sent int) {
 	}
 }
 
-// finish expects the lines that have to be there, of the first requests up to upTo. Those of
-// the hour after midnight are there for less than an hour.
+// finish expects the lines that must be there, of the first requests up to upTo. Those
+// of the hour after midnight are kept for less than an hour.
 func (s *soakStream) finish(l *load, upTo int) {
 	t := s.t
 	t.Helper()

@@ -16,8 +16,8 @@ import (
 	"hushpipe/format/statement"
 )
 
-// TestNoticeOfFlags: each flag that shapes what is kept changes the notice of a DIR made by
-// flags, in its sentences and in its digest.
+// TestNoticeOfFlags: each flag that changes what is kept changes the notice of a DIR
+// made by flags, in its sentences and in its digest.
 func TestNoticeOfFlags(t *testing.T) {
 	values := map[string]string{"format": "combined", "ip": "mask", "keep": "8d", "rooms": "greenlight", "room-url": "/call/{room}", "room-hash": "hmac",
 		"count-v6": "64", "redact": "q", "json-keys": "client=ip", "client": "X-Forwarded-For", "trusted-proxies": "10.0.0.0/8", "traffic": "true", "min-group": "7",

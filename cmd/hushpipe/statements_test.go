@@ -21,18 +21,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// visit is a request, and what a reader of each statement expects to be kept of it: by
-// policy and stream the line, in which <client>, <time>, <hash>, <size> and <µs> stand for
-// what differs. What is not listed goes nowhere.
+// visit is a request and what a reader of each statement expects to be kept of it: the
+// line, by policy and stream, with <client>, <time>, <hash>, <size> and <µs> for
+// variable parts. It goes to no stream that is not listed.
 type visit struct {
-	request string // method, URL; with a host it goes through the server as a proxy
+	request string // method and URL; with a host, the server is used as a proxy
 	user    string
 	client  string // "" for one that no other has
 	headers map[string]string
 	want    map[string]string
 }
 
-// statementRequests are what visitors of the sites do for which the policies are.
+// statementRequests are the visits to the sites of the policies.
 var statementRequests = []visit{
 	{"GET /index.html?maria=1", "", "", map[string]string{"Referer": "https://www.google.com/search?q=hotel", "User-Agent": "Mozilla/5.0"}, map[string]string{
 		"000-lug/web":      `<client> - - <time> "GET /index.html?maria=1 HTTP/1.1" 200 <size> "https://www.google.com/search?q=hotel" "Mozilla/5.0"`,
@@ -76,9 +76,9 @@ var statementRequests = []visit{
 	}},
 }
 
-// proxyVisits are what people of a department do behind a proxy of which the two policies
-// of the first statement are: 15 of unit ZS C in one network, 15 of ZS E in as many, and 6
-// of ZS D.
+// proxyVisits are the visits of a department through the proxy that the two policies of
+// the first statement describe: by 15 people of unit ZS C in one network, 15 of ZS E in
+// as many networks, and 6 of ZS D.
 func proxyVisits() (all []visit) {
 	const (
 		page     = `"GET http://www.example.org/intern/index.html?q=maria HTTP/1.1"`
@@ -116,7 +116,7 @@ func proxyVisits() (all []visit) {
 	return all
 }
 
-// openedGates are decisions that open the gates of a policy, one after the other.
+// openedGates returns decisions that open the gates of a policy one after the other.
 func openedGates() (replaced []string) {
 	date := func(days int) string { return time.Now().AddDate(0, 0, days).Format(time.DateOnly) }
 	for i, gate := range []string{`gate    = { announce = "14d", longest = "90d" }`, `gate    = { after = "luv-kosten", announce = "14d", longest = "30d" }`,
@@ -130,8 +130,8 @@ func openedGates() (replaced []string) {
 	return replaced
 }
 
-// statementExamples are the policies, as they stand but for what is replaced: old text,
-// new text.
+// statementExamples are the policies, verbatim except for replacements: old text, new
+// text.
 var statementExamples = []struct {
 	name, example, format string
 	replaced              []string
@@ -145,15 +145,15 @@ var statementExamples = []struct {
 	{"004-blog", "004-blog", "combined", nil},
 }
 
-// likeStatement returns the expression for a line with placeholders.
+// likeStatement returns the regular expression for a line with placeholders.
 func likeStatement(want string) *regexp.Regexp {
 	return regexp.MustCompile("^" + strings.NewReplacer("<client>", `([0-9a-f:]{3,39})`, "<time>", `\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]`,
 		"<hour>", `\[\d\d/\w{3}/\d{4}:\d\d:00:00 [+-]\d{4}\]`,
 		"<hash>", `h[0-9a-f]{16}`, "<size>", `\d+`, "<µs>", `\d+`).Replace(regexp.QuoteMeta(want)) + "$")
 }
 
-// TestStatements runs the policies of published statements behind a real httpd, and looks
-// whether each stream has what a reader of the statement expects.
+// TestStatements runs the policies of published statements behind a real httpd, and
+// checks that each stream has what a reader of the statement expects.
 func TestStatements(t *testing.T) {
 	root, program := t.TempDir(), hushpipeBinary(t)
 	directives := []string{remoteIP, combined, `LogFormat "%h %l %u %t \"%r\" %>s %b" proxy`,
@@ -256,7 +256,7 @@ func TestStatements(t *testing.T) {
 			format []string
 		}{
 			"004-blog/tilgang": {8, []string{"--log-format=COMBINED"}},
-			// The association has a format of its own.
+			// The association has its own format.
 			"002-blf/ereignisse": {5, []string{`--log-format=[%d:%t %^] %^ %h %e "%U" "%R"`, "--date-format=%d/%b/%Y", "--time-format=%T"}},
 		} {
 			out := filepath.Join(t.TempDir(), "report.json")

@@ -23,7 +23,7 @@ import (
 
 var statusTime = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// busyDir is a DIR in which much has happened.
+// busyDir is the status of a DIR in which much has happened.
 func busyDir() audit.Status {
 	const dir = "/var/log/hushpipe"
 	s := audit.Status{Dir: dir, Time: statusTime, Keep: "14d", Oldest: "2026-11-20",
@@ -52,12 +52,13 @@ func busyDir() audit.Status {
 	return s
 }
 
-// policyStatus is a policy that runs in so many processes, but for others.
+// policyStatus is the status of a policy with this many processes, some of which run
+// other policies.
 func policyStatus(processes int, others ...registry.Process) *audit.Policy {
 	return &audit.Policy{Digest: strings.Repeat("9f", 32), Since: statusTime.Add(-50 * time.Hour), Processes: processes, Others: others}
 }
 
-// TestStatusText holds the drawing against golden files; UPDATE=1 rewrites them.
+// TestStatusText compares the text with golden files; UPDATE=1 rewrites them.
 func TestStatusText(t *testing.T) {
 	for name, s := range map[string]audit.Status{
 		"busy":  busyDir(),
@@ -83,8 +84,8 @@ func TestStatusText(t *testing.T) {
 	}
 }
 
-// TestPolicyInWords: one line says which policy runs since when, and whether all processes
-// run it.
+// TestPolicyInWords: one line names the policy, since when it runs, and whether all
+// processes run it.
 func TestPolicyInWords(t *testing.T) {
 	const policy = "policy sha256:9f9f9f9f since 2026-11-20 10:00, "
 	for want, p := range map[string]*audit.Policy{
@@ -115,7 +116,7 @@ func TestHumanNumbers(t *testing.T) {
 	}
 }
 
-// status is what hushpipe status --json says of dir, and how it exits.
+// statusOf runs hushpipe status --json on dir, and returns its result and exit status.
 func statusOf(t *testing.T, dir string) (s audit.Status, exit int) {
 	t.Helper()
 	cmd := exec.Command(hushpipeBinary(t), "status", "--json", dir)
@@ -127,8 +128,8 @@ func statusOf(t *testing.T, dir string) (s audit.Status, exit int) {
 	return s, cmd.ProcessState.ExitCode()
 }
 
-// TestStatusOfProcesses: live ones are told from those that ended and those
-// that were killed.
+// TestStatusOfProcesses: status distinguishes live processes from those that ended and
+// those that were killed.
 func TestStatusOfProcesses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	var loggers []*logger
@@ -170,8 +171,8 @@ func TestStatusOfProcesses(t *testing.T) {
 	assert.Len(t, files, 1)
 }
 
-// TestStatusOfKills kills loggers one after the other on one pipe, while it is
-// written to: each is counted, and so is each batch that stands twice.
+// TestStatusOfKills kills loggers one after the other on one pipe while lines are
+// written to it: status counts each kill, and each batch that is in a file twice.
 func TestStatusOfKills(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only on Linux does the pipe keep what is not written")

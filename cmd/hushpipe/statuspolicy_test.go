@@ -17,8 +17,8 @@ import (
 	"hushpipe/filter/audit"
 )
 
-// TestStatusOfTwoPolicies: while an old logger runs the policy before, status and audit say
-// so, and name it; once it ends, all processes run the same.
+// TestStatusOfTwoPolicies: while an old logger runs the previous policy, status and
+// audit report and name it; once it ends, all processes run the same policy.
 func TestStatusOfTwoPolicies(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -31,7 +31,7 @@ func TestStatusOfTwoPolicies(t *testing.T) {
 		return l
 	}
 	until := func(want string) {
-		// A logger looks at the policy of others once a minute.
+		// A logger checks once a minute which policies run.
 		awaitFor(t, 2*patience+time.Minute, func() bool { return strings.Contains(statusText(t, dir), want) }, want)
 	}
 	running := func() audit.Row {

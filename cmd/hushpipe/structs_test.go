@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestStructs: no type has more than a dozen fields, or more than one lock. Exported fields
-// do not count: they are what others fill in or read, and that has as many as it has.
+// TestStructs: no type has more than a dozen fields or more than one lock. Exported
+// fields do not count: they are for others to fill in or read, however many they need.
 func TestStructs(t *testing.T) {
 	t.Parallel()
 	const dozen = 12

@@ -19,8 +19,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// TestLosses: what is lost is reported while it happens, once for each minute in
-// which it grows; malformed lines once an hour.
+// TestLosses: losses are reported as they happen, once for each minute in which they
+// grow; malformed lines once an hour.
 func TestLosses(t *testing.T) {
 	begin := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	refused := ""
@@ -62,14 +62,14 @@ func TestUncountedSaid(t *testing.T) {
 	}, l.newFindings(s, begin.Add(time.Hour)))
 }
 
-// full is a disk that takes nothing.
+// full is a disk that is full.
 type full struct{}
 
 func (full) Append(civil.Day, []byte) (int, error) { return 0, unix.ENOSPC }
 func (full) Count(civil.Day, [8]byte, []byte)      {}
 func (full) Tick() time.Duration                   { return time.Hour }
 
-// TestWatch: the loss is reported while the input goes on.
+// TestWatch: a loss is reported before the end of the input.
 func TestWatch(t *testing.T) {
 	pipeline, err := (&filterFlags{ip: "drop", keep: "14d", formatFlags: formatFlags{format: "common"}, roomFlags: roomFlags{rooms: []string{"none"}, roomHash: "sha1"}, liveFlags: liveFlags{stdout: true}}).pipeline(nil)
 	require.NoError(t, err)
@@ -104,8 +104,8 @@ func TestWatch(t *testing.T) {
 	q.Close(ctx)
 }
 
-// TestMessagesPrintable: the name of a file that somebody planted gives the
-// terminal no orders.
+// TestMessagesPrintable: a planted file name cannot send escape sequences to the
+// terminal.
 func TestMessagesPrintable(t *testing.T) {
 	said := &lockedBuffer{}
 	log := newMessageLog(said)
@@ -114,7 +114,7 @@ func TestMessagesPrintable(t *testing.T) {
 	require.Equal(t, "hushpipe: error: chown x?]0;y??: no\nhushpipe: error: chown ü: no\n", said.String())
 }
 
-// TestMessageHint: what to do comes last, whatever an error that tells it is part of.
+// TestMessageHint: the hint comes last, wherever in the text its error is.
 func TestMessageHint(t *testing.T) {
 	for text, want := range map[string]string{
 		"write x: no": "hushpipe: warning: write x: no\n",
@@ -129,7 +129,8 @@ func TestMessageHint(t *testing.T) {
 	}
 }
 
-// TestSeverities: what package store reports is a warning unless the topic says more.
+// TestSeverities: a report of package store is a warning unless its topic has another
+// severity.
 func TestSeverities(t *testing.T) {
 	said := &lockedBuffer{}
 	log := newMessageLog(said)

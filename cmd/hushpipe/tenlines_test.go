@@ -14,10 +14,9 @@ import (
 	"hushpipe/filter/need"
 )
 
-// TestTenLines runs the lines of the manual by which two hosts and an engine are set up, as they
-// stand there, on copies of this machine: of systemd and ssh only what the lines do with
-// them. What the hosts count then is on the third machine, and nobody else can reach the
-// engine.
+// TestTenLines runs the manual's lines that set up two hosts and an engine, verbatim,
+// on copies of this machine, with stand-ins for systemd and ssh. The third machine then
+// has what the hosts count, and nobody else can reach the engine.
 func TestTenLines(t *testing.T) {
 	t.Parallel()
 	for name, pkg := range map[string]string{"redis-server": "redis-server", "redis-cli": "redis-tools", "systemd-sysusers": "systemd", "openssl": "openssl"} {
@@ -59,8 +58,8 @@ func TestTenLines(t *testing.T) {
 }
 
 const (
-	// tenLinesStage makes the machines what they are with the package, runs the block, and
-	// looks what came of it.
+	// tenLinesStage installs the package on the machines, runs the block, and checks
+	// the result.
 	tenLinesStage = `
 set -euo pipefail
 stage=$(dirname "$0")

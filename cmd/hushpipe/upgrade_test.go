@@ -23,8 +23,8 @@ import (
 // retention with the keys alone, and deleted between two batches of lines.
 const earlier = "77d7e74"
 
-// earlierNight is newNight for the earlier version. Its sources come from the
-// repository's history.
+// earlierNight is newNight for the earlier version, built from the repository's
+// history.
 func earlierNight(n *night) *night {
 	t := n.t
 	src := t.TempDir()
@@ -58,9 +58,9 @@ func earlierNight(n *night) *night {
 	return &night{t: t, program: path, shift: n.shift}
 }
 
-// TestBesideTheEarlierVersion: loggers of both versions share a DIR across reloads
-// and a midnight. Each line is written once, counts are exact, and nothing is there
-// two minutes after it expired. -soak says how long it goes on.
+// TestBesideTheEarlierVersion: loggers of both versions share a DIR across reloads and
+// a midnight. Each line is written once, counts are exact, and nothing exists two
+// minutes after it expired. -soak sets the duration.
 func TestBesideTheEarlierVersion(t *testing.T) {
 	t.Parallel()
 	lasts := max(50*time.Second, *soakFor)

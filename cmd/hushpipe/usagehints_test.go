@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFirstMinute: what somebody at a terminal types who meets hushpipe for the first
-// time, and the answer that leads on.
+// TestFirstMinute: what people type at a terminal when they first meet hushpipe, and
+// the answer that helps them on.
 func TestFirstMinute(t *testing.T) {
 	t.Parallel()
 	script := need.Program(t, "script", "bsdutils")
@@ -61,7 +61,8 @@ func TestFirstMinute(t *testing.T) {
 	}
 }
 
-// TestNoEcho: an address in the place of another word is not repeated, as stderr may be kept.
+// TestNoEcho: an address given in place of another word is not printed, since stderr
+// may be kept.
 func TestNoEcho(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -96,7 +97,8 @@ func TestNoEcho(t *testing.T) {
 	}
 }
 
-// TestLacksPermission: who may not look into DIR is told who may.
+// TestLacksPermission: the error for a DIR that cannot be read names a user who can
+// read it.
 func TestLacksPermission(t *testing.T) {
 	need.Root(t)
 	base := filepath.Dir(openTo(t))
@@ -121,7 +123,7 @@ func TestLacksPermission(t *testing.T) {
 	}
 }
 
-// TestMeant: a hint for a wrong name is the name that was meant, or there is none.
+// TestMeant: the hint for a wrong name is the intended name, or there is no hint.
 func TestMeant(t *testing.T) {
 	t.Parallel()
 	for wrong, hint := range map[string]string{

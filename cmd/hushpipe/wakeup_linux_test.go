@@ -19,10 +19,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWakeUp: how many system calls a line costs that comes alone, and lines that
-// come together: the same. Futexes and sleeps depend on what else the machine does,
-// and so does whether a call takes so long that an alarm goes off: one of several
-// tries has to show these numbers.
+// TestWakeUp: the number of system calls for a line that comes alone, and for lines
+// that come together, which is the same. Futexes and sleeps depend on what else the
+// machine does, as does whether a call is so slow that an alarm fires: one of several
+// tries must show these numbers.
 func TestWakeUp(t *testing.T) {
 	if isInstrumented() {
 		t.Skip("the race detector makes calls of its own")
@@ -81,7 +81,7 @@ func TestWakeUp(t *testing.T) {
 	require.Zero(t, l.end())
 }
 
-// TestNoWakeUps: nothing wakes a logger to which nothing comes.
+// TestNoWakeUps: nothing wakes a logger that gets no lines.
 func TestNoWakeUps(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l := startLogger(t, dir)
@@ -104,7 +104,7 @@ func TestNoWakeUps(t *testing.T) {
 		}
 		return n
 	}
-	// What the minute brings, and Go's collector, may wake it once.
+	// The tick of the minute and Go's collector may wake it once.
 	var got int
 	for range 5 {
 		time.Sleep(time.Second) // it comes to rest, and nothing shows that it has

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWrongFlagsOnHangingDisk: a file system that answers nothing holds up neither
-// the reading nor the end.
+// TestWrongFlagsOnHangingDisk: a file system that never answers delays neither reading
+// nor the end.
 func TestWrongFlagsOnHangingDisk(t *testing.T) {
 	need.Root(t)
 	dir := filepath.Join(t.TempDir(), "log")

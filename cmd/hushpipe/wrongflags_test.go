@@ -39,8 +39,8 @@ func tree(dir string) string {
 	return string(out)
 }
 
-// TestWrongFlags: on a pipe, wrong flags run on what DIR records, or read to the
-// end and write nothing.
+// TestWrongFlags: with wrong flags and a pipe, filter runs on what DIR records, or
+// reads to the end and writes nothing.
 func TestWrongFlags(t *testing.T) {
 	const recorded, nothing = 1, 2
 	for _, c := range []struct {
@@ -133,7 +133,7 @@ func TestWrongFlags(t *testing.T) {
 	}
 }
 
-// FuzzScan holds scan against package pflag, where that finds no fault.
+// FuzzScan compares scanArgs with package pflag where that finds no error.
 func FuzzScan(f *testing.F) {
 	for _, seed := range []string{"D", "--check D", "--format --check D", "--check=false --stdout D -- --x", "-h D --ip=mask - D", "-hh", "-h=false D", "--keep -- --check", "filter D", "--keys K --keys=L D --keys"} {
 		f.Add(seed)
@@ -162,8 +162,8 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
-// TestWrongFlagsEnd: --check, --help and other commands end as ever on a pipe that
-// nobody closes.
+// TestWrongFlagsEnd: --check, --help and other commands end as usual even on a pipe
+// that nobody closes.
 func TestWrongFlagsEnd(t *testing.T) {
 	dir := recordedDir(t)
 	for args, want := range map[string]int{
@@ -179,7 +179,7 @@ func TestWrongFlagsEnd(t *testing.T) {
 	}
 }
 
-// TestWrongFlagsSignals: they mean what they mean with flags that are right.
+// TestWrongFlagsSignals: signals have the same effect as with right flags.
 func TestWrongFlagsSignals(t *testing.T) {
 	dir := recordedDir(t)
 	for target, want := range map[string]int{dir: 1, filepath.Join(t.TempDir(), "new"): 2} {
@@ -204,7 +204,8 @@ func TestWrongFlagsSignals(t *testing.T) {
 	assert.Contains(t, written(dir), "/after")
 }
 
-// TestWrongFlagsTakeAll: what nobody writes is read at once, past what a pipe holds.
+// TestWrongFlagsTakeAll: input that is not written is read at once, beyond the capacity
+// of a pipe.
 func TestWrongFlagsTakeAll(t *testing.T) {
 	l := startLogger(t, "--bogus", filepath.Join(t.TempDir(), "new"))
 	for range 30_000 {
@@ -226,7 +227,7 @@ func putSettings(t *testing.T, dir string, flags ...string) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "settings"), []byte(text), 0o640))
 }
 
-// TestWrongFlagsDistrust: settings that are no good are none.
+// TestWrongFlagsDistrust: settings that cannot be trusted are not used.
 func TestWrongFlagsDistrust(t *testing.T) {
 	for name, c := range map[string]struct {
 		plant func(t *testing.T, dir, file string)
@@ -260,7 +261,8 @@ func TestWrongFlagsDistrust(t *testing.T) {
 	}
 }
 
-// inode tells whether a file was changed or replaced, "" where there is none.
+// inode identifies a file, to detect whether it was changed or replaced; "" if there is
+// none.
 func inode(path string) string {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -270,8 +272,8 @@ func inode(path string) string {
 	return fmt.Sprint(st.Ino, st.Mode, info.ModTime())
 }
 
-// TestWrongFlagsAsRoot: what another user could have recorded makes root become that
-// user, or nothing is written.
+// TestWrongFlagsAsRoot: on settings that another user could have recorded, root becomes
+// that user, or writes nothing.
 func TestWrongFlagsAsRoot(t *testing.T) {
 	need.Root(t)
 	u, err := user.Lookup(nobody)
@@ -315,8 +317,8 @@ func TestWrongFlagsAsRoot(t *testing.T) {
 	}
 }
 
-// TestWrongFlagsWithoutTheRight: who cannot give up root treats no line, though DIR
-// records settings and the flags are right.
+// TestWrongFlagsWithoutTheRight: a process that cannot give up root processes no line,
+// although DIR records settings and the flags are right.
 func TestWrongFlagsWithoutTheRight(t *testing.T) {
 	need.Root(t)
 	for option, says := range map[string]string{"--bounding-set=-setuid": "cannot become that user", "--securebits=+no_setuid_fixup": "root could be regained"} {
@@ -335,8 +337,8 @@ func TestWrongFlagsWithoutTheRight(t *testing.T) {
 	}
 }
 
-// TestWrongFlagsShown: status and metrics show who runs on recorded settings, of
-// which a relative path leads to the same place from anywhere.
+// TestWrongFlagsShown: status and metrics show which processes run on recorded
+// settings. A recorded relative path works from any directory.
 func TestWrongFlagsShown(t *testing.T) {
 	dir := openTo(t)
 	base := filepath.Dir(dir)
@@ -369,7 +371,7 @@ func TestWrongFlagsShown(t *testing.T) {
 	assert.Zero(t, readMetrics(t, filepath.Join(base, "x.prom"))["wrong_flags"])
 }
 
-// TestWrongFlagsRetention: lines outlive their period under no flags.
+// TestWrongFlagsRetention: with wrong flags, lines are still deleted in time.
 func TestWrongFlagsRetention(t *testing.T) {
 	for _, recorded := range []bool{true, false} {
 		dir := recordedDir(t, "--keep", "3d")
@@ -386,7 +388,7 @@ func TestWrongFlagsRetention(t *testing.T) {
 		l.end()
 		assert.FileExists(t, young)
 	}
-	// Keys that lie elsewhere go as well, wherever the fault stands.
+	// Keys elsewhere are deleted too, wherever the mistake is.
 	dir, keys := openTo(t), filepath.Join(openTo(t), "../keys")
 	good := startLogger(t, "--keep", "3d", "--keys", keys, dir)
 	require.Equal(t, 0, good.end(), "%s", good.said)
@@ -403,7 +405,7 @@ func TestWrongFlagsRetention(t *testing.T) {
 		}
 		l.end()
 	}
-	// What is not a DIR of hushpipe is left alone.
+	// A directory that is not a DIR of hushpipe is left alone.
 	dir = t.TempDir()
 	l := startLogger(t, "--bogus", dir)
 	l.write(client, "/")
@@ -411,7 +413,7 @@ func TestWrongFlagsRetention(t *testing.T) {
 	assert.Equal(t, dir+"\n", tree(dir))
 }
 
-// TestWrongFlagsEachMinute: the report comes at once and at each tick.
+// TestWrongFlagsEachMinute: the message is logged at once and at each tick.
 func TestWrongFlagsEachMinute(t *testing.T) {
 	said, tick, n := &lockedBuffer{}, make(chan time.Time), 0
 	log := newMessageLog(said)
@@ -423,8 +425,8 @@ func TestWrongFlagsEachMinute(t *testing.T) {
 	assert.Equal(t, "hushpipe: error: report 1\nhushpipe: error: report 2\nhushpipe: error: report 3\n", said.String())
 }
 
-// TestTypoUnderHTTPD: a typo that passes httpd's own test of its configuration, and
-// a graceful restart under load: no request waits and no line is lost.
+// TestTypoUnderHTTPD: a typo that httpd's own configuration test accepts, and a
+// graceful restart under load: no request waits and no line is lost.
 func TestTypoUnderHTTPD(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	h := startHTTPD(t, loadLog(hushpipeBinary(t), dir, "--rooms", "jitsi", "--redact", "from"))
@@ -469,7 +471,7 @@ func TestTypoUnderHTTPDFromTheStart(t *testing.T) {
 	}
 }
 
-// mistype changes the configuration, and asks httpd whether it is good.
+// mistype changes the configuration, and lets httpd test it.
 func (h *httpd) mistype(old, new string) {
 	h.t.Helper()
 	path := filepath.Join(h.Root, "httpd.conf")
