@@ -131,7 +131,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts(0)},
 		output:   output{noLines: cfg.NoLines}, beside: beside{some: cfg.Plan != nil || cfg.NoLines},
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
-			pathOnly: !format.ToldBy(cfg.Parser).Query}}
+			pathOnly: !format.ContentsOf(cfg.Parser).Query}}
 	if cfg.ByLeft {
 		f.left = cfg.Plan
 	}

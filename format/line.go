@@ -82,16 +82,16 @@ type Parser interface {
 	Parse(line []byte, out *Line) bool
 }
 
-// Told is what the lines of a format contain. The command warns about figures that need more.
-type Told struct{ Client, Request, Query bool }
+// Contents is what the lines of a format contain. The command warns about figures that need more.
+type Contents struct{ Client, Request, Query bool }
 
-// ToldBy returns what lines contain that p parses. Auto and JSON detect it line by line, so they
+// ContentsOf returns what lines contain that p parses. Auto and JSON detect it line by line, so they
 // report all of it.
-func ToldBy(p Parser) Told {
+func ContentsOf(p Parser) Contents {
 	if f, ok := p.(*LogFormat); ok {
-		return Told{f.client >= 0, f.target >= 0, f.target >= 0 && !f.pathOnly}
+		return Contents{f.client >= 0, f.target >= 0, f.target >= 0 && !f.pathOnly}
 	}
-	return Told{true, true, true}
+	return Contents{true, true, true}
 }
 
 // FastParser is a Parser with a fast path for common lines.

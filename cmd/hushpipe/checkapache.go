@@ -150,7 +150,7 @@ func holdsClient(logFormat string) bool {
 	if err != nil {
 		return strings.Contains(logFormat, "%")
 	}
-	return format.ToldBy(f).Client
+	return format.ContentsOf(f).Client
 }
 
 func writesTo(target string) string {

@@ -80,7 +80,7 @@ func filterCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if what := whyNoRooms(format.ToldBy(pipeline.filter.Parser), pipeline.filter.Rooms); what != "" && !o.stdout {
+			if what := whyNoRooms(format.ContentsOf(pipeline.filter.Parser), pipeline.filter.Rooms); what != "" && !o.stdout {
 				log.warnf("%s", what)
 			}
 			if o.check {

@@ -65,7 +65,7 @@ func replayCommand(stdin *os.File, log *messageLog) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if what := whyNoRooms(format.ToldBy(pipeline.filter.Parser), pipeline.filter.Rooms); what != "" {
+			if what := whyNoRooms(format.ContentsOf(pipeline.filter.Parser), pipeline.filter.Rooms); what != "" {
 				log.warnf("%s", what)
 			}
 			files, err := o.open(stdin)

@@ -43,7 +43,7 @@ func counterText(v counters.Values, c *counters.Counter) string {
 
 // whyNoRooms returns why no room can be counted in lines of a format, "" if rooms can
 // be.
-func whyNoRooms(told format.Told, matcher *rooms.Matcher) string {
+func whyNoRooms(told format.Contents, matcher *rooms.Matcher) string {
 	switch {
 	case matcher == nil:
 	case !told.Client:

@@ -19,7 +19,7 @@ func HiddenGroup(p *policy.Policy, s *policy.Stream) (hidden []string) {
 	roles := map[string]format.Role{"client": format.RoleClient, "user": format.RoleUser}
 	for _, field := range s.Group {
 		at := slices.Index(written.Roles(), roles[field])
-		blurred := slices.ContainsFunc(written.Blurred(), func(b format.Blurred) bool { return b.From == at || b.To == at })
+		blurred := slices.ContainsFunc(written.Overlaps(), func(b format.Overlap) bool { return b.From == at || b.To == at })
 		if at < 0 || blurred || field == "client" && len(p.TrustedProxies) > 0 {
 			hidden = append(hidden, field)
 		}

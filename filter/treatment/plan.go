@@ -229,7 +229,7 @@ func (p *Plan) checkBlurred(known *format.LogFormat) error {
 	for i := range known.Directives() {
 		showsUser = showsUser || p.IsUser(field(i)) && p.shows(field(i))
 	}
-	for _, b := range known.Blurred() {
+	for _, b := range known.Overlaps() {
 		from, to := field(b.From), field(b.To)
 		if (p.IsUser(from) || !p.Of(from).IsWhole()) && p.shows(to) || showsUser && to.Role == format.RoleStatus {
 			names := known.Directives()

@@ -5,15 +5,15 @@ import (
 	"unicode"
 )
 
-// Blurred is a pair of fields of a LogFormat, by index, with no clear border: words of From's
+// Overlap is a pair of fields of a LogFormat, by index, with no clear border: words of From's
 // value may be taken for To's, since the text between them can occur in values too. The privacy
 // statement and the plan of treatments use it.
-type Blurred struct{ From, To int }
+type Overlap struct{ From, To int }
 
-// Blurred returns the pairs of fields with no clear border, by From in the order of the format.
+// Overlaps returns the pairs of fields with no clear border, by From in the order of the format.
 // A value ends at a quote or a control character of the format, which httpd escapes in values,
 // and at a date. Fields whose values have no spaces, addresses and hosts, are never From.
-func (p *LogFormat) Blurred() (list []Blurred) {
+func (p *LogFormat) Overlaps() (list []Overlap) {
 	for s := range p.segments {
 		elems := p.segments[s].elems
 		for i := range elems {
@@ -28,7 +28,7 @@ func (p *LogFormat) Blurred() (list []Blurred) {
 				}
 				for k := at + 1; k <= next; k++ {
 					if f := elems[k].field; f >= 0 && elems[k].closes && !p.fields[f].Joined {
-						list = append(list, Blurred{e.field, f})
+						list = append(list, Overlap{e.field, f})
 					}
 				}
 			}
