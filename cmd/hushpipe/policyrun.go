@@ -32,6 +32,7 @@ type runningStream struct {
 	*streamPipeline
 	store *store.Store
 	queue *filter.Queue
+	soFar func() counters.Values
 	stats func() counters.Values // final
 	count func() error           // writes the room files of expired days
 	hits  func() *traffic.Totals // so far; nil if traffic is not counted
@@ -121,32 +122,13 @@ func (j *policyPipeline) run(src *source, signals <-chan os.Signal, log *message
 	quit := make(chan struct{})
 	defer close(quit)
 	go j.followPolicies(recorded, all, quit, log)
-	var queues []*filter.Queue
-	var streams []filter.Stream
-	for i, s := range all {
-		if s == nil {
-			streams, queues = append(streams, filter.Stream{Gate: j.gates[i]}), append(queues, nil)
-			continue
+	streams, queues := j.filters(all)
+	for _, s := range all {
+		if s != nil {
+			minute := time.NewTicker(time.Minute)
+			defer minute.Stop()
+			defer watchLosses(minute.C, s.pipeline.store.Path, s.soFar, s.store.Refused, src.fault, log)()
 		}
-		if s.filter.Groups != nil {
-			s.filter.Groups.Open = s.store.Groups()
-		}
-		if s.filter.Traffic != nil {
-			lowerGOGC()
-		}
-		of := filter.New(s.filter, calendarOf(all, s))
-		s.queue = filter.NewQueue(s.store, bufferSize)
-		s.stats, s.hits = of.Stats, of.Traffic
-		s.count = func() error {
-			return errors.Join(s.store.Expired(of.Expired()), s.store.KeepTraffic(of.ExpiredTraffic(), false))
-		}
-		queues = append(queues, s.queue)
-		streams = append(streams, filter.Stream{Filter: of, Get: s.queue.Get, Gate: j.gates[i]})
-		soFar := counted(of.Snapshot, s.queue)
-		s.store.Observe(soFar, of.Fault)
-		minute := time.NewTicker(time.Minute)
-		defer minute.Stop()
-		defer watchLosses(minute.C, s.pipeline.store.Path, soFar, s.store.Refused, src.fault, log)()
 	}
 	another := time.NewTicker(time.Minute)
 	defer another.Stop()
@@ -162,14 +144,46 @@ func (j *policyPipeline) run(src *source, signals <-chan os.Signal, log *message
 	stopMetrics()
 	if err == nil && src.raw && errors.Join(errs...) == nil { // otherwise the next start reads the rest
 		v := f.Stats()
-		for _, s := range all {
-			if s != nil {
-				v.Dropped += s.queue.Dropped()
-			}
-		}
+		v.Dropped += dropped(all)
 		errs = append(errs, deleteRaw(src.file, j.dir, v, log))
 	}
 	return finishStreams(f.Stats(), f.Fault(), all, errors.Join(errs...), log)
+}
+
+// filters makes the filter and the queue of each stream, none for one that writes nothing.
+func (j *policyPipeline) filters(all []*runningStream) (streams []filter.Stream, queues []*filter.Queue) {
+	for i, s := range all {
+		if s == nil {
+			streams, queues = append(streams, filter.Stream{Gate: j.gates[i]}), append(queues, nil)
+			continue
+		}
+		if s.filter.Groups != nil {
+			s.filter.Groups.Open = s.store.Groups()
+		}
+		if s.filter.Traffic != nil {
+			lowerGOGC()
+		}
+		f := filter.New(s.filter, calendarOf(all, s))
+		s.queue = filter.NewQueue(s.store, bufferSize)
+		s.soFar, s.stats, s.hits = counted(f.Snapshot, s.queue), f.Stats, f.Traffic
+		s.count = func() error {
+			return errors.Join(s.store.Expired(f.Expired()), s.store.KeepTraffic(f.ExpiredTraffic(), false))
+		}
+		s.store.Observe(s.soFar, f.Fault)
+		queues = append(queues, s.queue)
+		streams = append(streams, filter.Stream{Filter: f, Get: s.queue.Get, Gate: j.gates[i]})
+	}
+	return streams, queues
+}
+
+// dropped returns how many lines the queues of all streams have dropped.
+func dropped(all []*runningStream) (n uint64) {
+	for _, s := range all {
+		if s != nil {
+			n += s.queue.Dropped()
+		}
+	}
+	return n
 }
 
 // closeStreams closes all streams in parallel.

@@ -77,15 +77,7 @@ func (o *replayFlags) replayStreams(jobs []*policyPipeline, files []*archive.Fil
 	if err := j.check(log); err != nil {
 		return err
 	}
-	workers := make([]filter.StreamsWorker, len(jobs))
-	for i, of := range jobs {
-		workers[i] = filter.StreamsWorker{Input: of.input, Match: where.New(of.policy), Streams: make([]*filter.Config, len(of.streams))}
-		for k, s := range of.streams {
-			if s != nil {
-				workers[i].Streams[k] = &s.filter
-			}
-		}
-	}
+	workers := workersOf(jobs)
 	if err := o.refuseExistingDaysOfStreams(ctx, j, workers, files, log); err != nil {
 		return err
 	}
@@ -145,15 +137,23 @@ func (o *replayFlags) replayStreams(jobs []*policyPipeline, files []*archive.Fil
 	errs := closeStreams(wait, all, fan)
 	stop()
 	if interrupted {
-		dropped := uint64(0)
-		for _, s := range all {
-			if s != nil {
-				dropped += s.queue.Dropped()
-			}
-		}
-		err = o.resumeError(r.Stats().Lines, dropped, seenExpired, changed)
+		err = o.resumeError(r.Stats().Lines, dropped(all), seenExpired, changed)
 	}
 	return finishStreams(r.Stats(), r.Fault(), all, errors.Join(append([]error{err}, errs...)...), log)
+}
+
+// workersOf returns a worker for each pipeline.
+func workersOf(jobs []*policyPipeline) []filter.StreamsWorker {
+	workers := make([]filter.StreamsWorker, len(jobs))
+	for i, of := range jobs {
+		workers[i] = filter.StreamsWorker{Input: of.input, Match: where.New(of.policy), Streams: make([]*filter.Config, len(of.streams))}
+		for k, s := range of.streams {
+			if s != nil {
+				workers[i].Streams[k] = &s.filter
+			}
+		}
+	}
+	return workers
 }
 
 // recordKeys records in the directory of a stream where its keys are, if they are

@@ -84,29 +84,11 @@ func (o *trafficFlags) config(log *messageLog) (*filter.Traffic, error) {
 	default:
 		return nil, usage("--visitor %q is not valid; hint: give agent or address", o.visitor)
 	}
-	for _, host := range o.own {
-		host = strings.TrimPrefix(strings.ToLower(host), "www.")
-		if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' || r == ':' }) {
-			return nil, usage("--own: give the name of a host, as www.example.org")
-		}
-		opt.Own = append(opt.Own, host)
+	if err := o.parseOwn(&opt); err != nil {
+		return nil, err
 	}
-	for _, who := range o.ignore {
-		net, err := netip.ParsePrefix(who)
-		if addr, addrErr := netip.ParseAddr(who); addrErr == nil {
-			addr = addr.Unmap()
-			net, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		} else if err == nil && net.Addr().Is4In6() && net.Bits() >= 96 {
-			net = netip.PrefixFrom(net.Addr().Unmap(), net.Bits()-96)
-		}
-		switch {
-		case err == nil:
-			opt.IgnoreNet = append(opt.IgnoreNet, net.Masked())
-		case len(who) < 3 || !strings.ContainsFunc(who, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }):
-			return nil, usage("--ignore: give a network, as 192.0.2.0/24, or at least three letters of a user agent")
-		default:
-			opt.IgnoreUA = append(opt.IgnoreUA, strings.ToLower(who))
-		}
+	if err := o.parseIgnore(&opt); err != nil {
+		return nil, err
 	}
 	opt.MinGroup, opt.MaxVisits, opt.MaxNames, opt.Timeout = int(o.minGroup), int(o.visits), int(o.names), o.timeout
 	if len(o.groups) > 0 {
@@ -130,6 +112,40 @@ func (o *trafficFlags) config(log *messageLog) (*filter.Traffic, error) {
 		}
 	}
 	return &filter.Traffic{Options: opt, Zone: time.Local}, nil
+}
+
+// parseOwn parses --own.
+func (o *trafficFlags) parseOwn(opt *traffic.Options) error {
+	for _, host := range o.own {
+		host = strings.TrimPrefix(strings.ToLower(host), "www.")
+		if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' || r == ':' }) {
+			return usage("--own: give the name of a host, as www.example.org")
+		}
+		opt.Own = append(opt.Own, host)
+	}
+	return nil
+}
+
+// parseIgnore parses --ignore: networks and parts of user agents.
+func (o *trafficFlags) parseIgnore(opt *traffic.Options) error {
+	for _, who := range o.ignore {
+		net, err := netip.ParsePrefix(who)
+		if addr, addrErr := netip.ParseAddr(who); addrErr == nil {
+			addr = addr.Unmap()
+			net, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		} else if err == nil && net.Addr().Is4In6() && net.Bits() >= 96 {
+			net = netip.PrefixFrom(net.Addr().Unmap(), net.Bits()-96)
+		}
+		switch {
+		case err == nil:
+			opt.IgnoreNet = append(opt.IgnoreNet, net.Masked())
+		case len(who) < 3 || !strings.ContainsFunc(who, func(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }):
+			return usage("--ignore: give a network, as 192.0.2.0/24, or at least three letters of a user agent")
+		default:
+			opt.IgnoreUA = append(opt.IgnoreUA, strings.ToLower(who))
+		}
+	}
+	return nil
 }
 
 // maxSitemap is the largest size of a sitemap in bytes, as sitemaps.org defines it.
