@@ -23,21 +23,7 @@ func TestBlog(t *testing.T) {
 		testBlog(t, "", "", "--keep", "8", "--rooms", "none", "--traffic", "--own", "www.beerblog.no", "--country", countriesFile)
 	})
 	t.Run("policy", func(t *testing.T) {
-		policy := filepath.Join(t.TempDir(), "blog.toml")
-		require.NoError(t, os.WriteFile(policy, fmt.Appendf(nil, `[[stream]]
-name    = "lines"
-purpose = "faults"
-fields  = { client = "mask", time = "keep", url = "path" }
-keep    = "8d"
-
-[[stream]]
-name            = "figures"
-purpose         = "statistics"
-traffic         = true
-traffic-own     = "www.beerblog.no"
-traffic-country = %q
-keep            = "none"
-`, countriesFile), 0o600))
+		policy := trafficPolicyFile(t, fmt.Sprintf("traffic-own = %q\ntraffic-country = %q\n", "www.beerblog.no", countriesFile))
 		testBlog(t, "lines", "figures", "--policy", policy)
 	})
 }

@@ -333,35 +333,17 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		return err
 	}
 	e.actor.what = acts.Erase
-	today := civil.DayOf(now())
-	dirs := make([]store.Directory, len(e.places))
-	found := make([]store.Erasable, len(e.places))
+	found, err := e.findErasable(before)
+	if err != nil {
+		return err
+	}
 	var actions []dirAction
 	total := 0
 	for i, p := range e.places {
-		dirs[i] = store.Directory{Path: p.path, Keys: p.keyDir, Now: now, Log: e.log.report}
-		if err := e.checkShared(p); err != nil {
-			return err
-		}
-		holders, err := store.Holders(p.path)
-		if err != nil {
-			return err
-		}
-		for _, h := range holders {
-			e.log.errorfWait("%s: process %d of hushpipe %s holds the keys of its days in memory, and would put them back; hint: restart the web server, then run it again", p.path, h.PID, h.Version)
-			e.failed = true
-		}
-		if found[i], err = store.FindErasable(dirs[i], before); err != nil {
-			return err
-		}
 		if days := found[i].Days; len(days) > 0 {
 			actions = append(actions, dirAction{p.path, p.terms, days, found[i].Lines})
 			total += len(days)
-			e.log.notef("%s: %s, %s to %s, with %s", p.path, prose.Plural(len(days), "day"), days[0], days[len(days)-1], prose.Plural(found[i].Lines, "line"))
 		}
-	}
-	if e.failed {
-		return errReported
 	}
 	if total == 0 {
 		e.log.notef("%s: there is no day to delete", path)
@@ -372,13 +354,13 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 	if err := e.actor.note(actions); err != nil {
 		return fmt.Errorf("this use cannot be noted, so nothing is erased: %w", err)
 	}
-	goesOn := false
+	today, goesOn := civil.DayOf(now()), false
 	for i, p := range e.places {
 		days := found[i].Days
 		if len(days) == 0 {
 			continue
 		}
-		purged, err := store.EraseDays(dirs[i], found[i], func(day civil.Day, lines int) error {
+		purged, err := store.EraseDays(e.directory(p), found[i], func(day civil.Day, lines int) error {
 			if err := e.actor.note([]dirAction{{p.path, p.terms, []civil.Day{day}, lines}}); err != nil {
 				return fmt.Errorf("%s came in the meantime and cannot be noted: %w", prose.Plural(lines, "line"), err)
 			}
@@ -404,6 +386,40 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		return errReported
 	}
 	return nil
+}
+
+// directory returns the Directory of a place.
+func (e *eraser) directory(p *findPlace) store.Directory {
+	return store.Directory{Path: p.path, Keys: p.keyDir, Now: now, Log: e.log.report}
+}
+
+// findErasable returns what there is to delete in each place, and logs it. It returns an
+// error if a place must not be changed now.
+func (e *eraser) findErasable(before civil.Day) ([]store.Erasable, error) {
+	found := make([]store.Erasable, len(e.places))
+	for i, p := range e.places {
+		if err := e.checkShared(p); err != nil {
+			return nil, err
+		}
+		holders, err := store.Holders(p.path)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range holders {
+			e.log.errorfWait("%s: process %d of hushpipe %s holds the keys of its days in memory, and would put them back; hint: restart the web server, then run it again", p.path, h.PID, h.Version)
+			e.failed = true
+		}
+		if found[i], err = store.FindErasable(e.directory(p), before); err != nil {
+			return nil, err
+		}
+		if days := found[i].Days; len(days) > 0 {
+			e.log.notef("%s: %s, %s to %s, with %s", p.path, prose.Plural(len(days), "day"), days[0], days[len(days)-1], prose.Plural(found[i].Lines, "line"))
+		}
+	}
+	if e.failed {
+		return nil, errReported
+	}
+	return found, nil
 }
 
 // checkShared returns an error if the stream shares its keys with a stream that is not

@@ -23,19 +23,7 @@ const (
 // TestMetricsOfTraffic: the traffic metrics of two loggers on one DIR equal the day's
 // final file, and contain nothing that a client chose.
 func TestMetricsOfTraffic(t *testing.T) {
-	policy := filepath.Join(t.TempDir(), "policy.toml")
-	require.NoError(t, os.WriteFile(policy, []byte(`[[stream]]
-name    = "lines"
-purpose = "faults"
-fields  = { client = "mask", time = "keep", url = "path" }
-keep    = "8d"
-
-[[stream]]
-name    = "figures"
-purpose = "statistics"
-traffic = true
-keep    = "none"
-`), 0o600))
+	policy := trafficPolicyFile(t, "")
 	for name, tt := range map[string]struct {
 		flags []string
 		sub   string // of DIR

@@ -31,9 +31,32 @@ rooms = "jitsi"
 `
 
 func livePolicyFile(t *testing.T) string {
+	return policyFile(t, livePolicy)
+}
+
+// policyFile writes a policy, and returns its path.
+func policyFile(t *testing.T, text string) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "policy.toml")
-	require.NoError(t, os.WriteFile(file, []byte(livePolicy), 0o644))
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 	return file
+}
+
+// trafficPolicyFile is policyFile for a policy of lines, and of traffic figures with options.
+func trafficPolicyFile(t *testing.T, options string) string {
+	t.Helper()
+	return policyFile(t, `[[stream]]
+name    = "lines"
+purpose = "faults"
+fields  = { client = "mask", time = "keep", url = "path" }
+keep    = "8d"
+
+[[stream]]
+name    = "figures"
+purpose = "statistics"
+traffic = true
+keep    = "none"
+`+options)
 }
 
 // TestPolicyUser: DIR, the directories of all streams and their keys become the user's,

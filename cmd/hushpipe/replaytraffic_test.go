@@ -58,20 +58,7 @@ func TestReplayTrafficIsFilter(t *testing.T) {
 	require.Contains(t, wanted["traffic-"+now().UTC().AddDate(0, 0, -5).Format(time.DateOnly)+".txt"], " /known\n", "it stood on an earlier day")
 
 	in := t.TempDir()
-	policy := filepath.Join(in, "policy.toml")
-	require.NoError(t, os.WriteFile(policy, []byte(`[[stream]]
-name    = "lines"
-purpose = "faults"
-fields  = { client = "mask", time = "keep", url = "path" }
-keep    = "8d"
-
-[[stream]]
-name        = "figures"
-purpose     = "statistics"
-traffic     = true
-traffic-own = "www.example.org"
-keep        = "none"
-`), 0o600))
+	policy := trafficPolicyFile(t, "traffic-own = \"www.example.org\"\n")
 	mixed := slices.Clone(lines)
 	rand.New(rand.NewPCG(5, 5)).Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
 	var files []string

@@ -137,6 +137,24 @@ func (o *trafficReportFlags) report(args []string, out io.Writer, stdout *os.Fil
 		}
 	}
 	r := trafficreport.New(first, last, by, found.Days())
+	logCoverage(r, found.UpperBound(first, last), log)
+	text, err := o.render(r, language, today, stdout)
+	if err != nil {
+		return err
+	}
+	if file != "" {
+		err = publish(text, file)
+	} else {
+		_, err = out.Write(text)
+	}
+	if err == nil && faults.n > 0 {
+		err = errReported
+	}
+	return err
+}
+
+// logCoverage logs where the figures mix options, miss hosts, or are an upper bound.
+func logCoverage(r *trafficreport.Report, upperBound []civil.Day, log *messageLog) {
 	for i, c := range r.Counted {
 		if i > 0 && c.From > r.Counted[i-1].To {
 			log.notef("from %s on it was counted with %s, before with %s: compare with care", c.From, c.Options, r.Counted[i-1].Options)
@@ -148,10 +166,15 @@ func (o *trafficReportFlags) report(args []string, out io.Writer, stdout *os.Fil
 	for _, h := range r.Hosts {
 		log.notef("nothing is counted of %s on %s", h.Host, daysText(h.Days))
 	}
-	if days := found.UpperBound(first, last); len(days) > 0 {
-		log.warnf("%s: counted under several keys: visits and visitors are an upper bound; hint: see 'hushpipe help fleet'", daysText(days))
+	if len(upperBound) > 0 {
+		log.warnf("%s: counted under several keys: visits and visitors are an upper bound; hint: see 'hushpipe help fleet'", daysText(upperBound))
 	}
+}
+
+// render returns the report in the format that the flags choose.
+func (o *trafficReportFlags) render(r *trafficreport.Report, language *report.Language, today civil.Day, stdout *os.File) ([]byte, error) {
 	var b bytes.Buffer
+	var err error
 	switch {
 	case o.table != "":
 		err = trafficreport.CSVTable(&b, r, o.table)
@@ -164,16 +187,5 @@ func (o *trafficReportFlags) report(args []string, out io.Writer, stdout *os.Fil
 	default:
 		err = trafficreport.Text(&b, r, language, screenOf(stdout))
 	}
-	if err != nil {
-		return err
-	}
-	if file != "" {
-		err = publish(b.Bytes(), file)
-	} else {
-		_, err = out.Write(b.Bytes())
-	}
-	if err == nil && faults.n > 0 {
-		err = errReported
-	}
-	return err
+	return b.Bytes(), err
 }
