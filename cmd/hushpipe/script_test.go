@@ -35,8 +35,8 @@ func unpiped() {
 	os.Exit(cmd.ProcessState.ExitCode())
 }
 
-// TestScript runs the command line as people do. The scripts lie in
-// testdata/script; -update rewrites what they compare with.
+// TestScript runs the commands in testdata/script of the repository as people type
+// them. UPDATE=1 rewrites the expected output.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../testdata/script",
