@@ -13,12 +13,12 @@ type ahead struct {
 // are too many for a processor's nearest cache. rest is what follows the current line.
 func (f *Filter) lookAhead(rest []byte) {
 	f.begin, f.next.end = f.next, 0
-	c := f.guard.cipher // the last line's, and nearly always this one's
+	c := f.guard.Cipher // the last line's, and nearly always this one's
 	if c == nil {
 		return
 	}
 	if end := f.delims.Ahead; end >= 0 {
 		f.next = ahead{machine.Sum(rest[:end]), end}
-		c.near(f.next.sum)
+		c.Prefetch(f.next.sum)
 	}
 }

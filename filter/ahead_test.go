@@ -43,7 +43,7 @@ func TestLookAhead(t *testing.T) {
 // TestLookAheadTells: what is told of a line is what its client is found by.
 func TestLookAheadTells(t *testing.T) {
 	f := New(newConfig(t, "auto"), newCalendar())
-	f.guard.cipher = testCipher(t, "ipcrypt")
+	f.guard.Cipher = testCipher(t, "ipcrypt")
 	rest := []byte(strings.Repeat(combinedLine+"\n", 5))
 	want := ahead{}
 	for range 3 {

@@ -2,9 +2,6 @@ package filter
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,15 +10,14 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counters"
+	"hushpipe/filter/guard"
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 )
-
-// today is the date of the recorded logs.
-var today = civil.NewDay(2026, 11, 22)
 
 // testCalendar is a Calendar with a fixed date and computable keys.
 type testCalendar struct {
@@ -32,13 +28,13 @@ type testCalendar struct {
 }
 
 func newCalendar() *testCalendar {
-	return &testCalendar{first: today - 13, epoch: 1, hasher: rooms.NewHasher(nil)}
+	return &testCalendar{first: guardtest.Today - 13, epoch: 1, hasher: rooms.NewHasher(nil)}
 }
 
 func (c *testCalendar) Place(date civil.Day, dated bool) (civil.Day, calendar.Placement) {
 	switch {
-	case !dated || date > today+1:
-		return today, calendar.Adjusted
+	case !dated || date > guardtest.Today+1:
+		return guardtest.Today, calendar.Adjusted
 	case date < c.first:
 		return date, calendar.Expired
 	}
@@ -49,37 +45,15 @@ func (c *testCalendar) Key(day civil.Day, _ calendar.Placement) *pseudonym.Key {
 	if c.key != nil {
 		return c.key
 	}
-	return testKey(day)
+	return guardtest.Key(day)
 }
 
 func (c *testCalendar) Epoch() uint64         { return c.epoch }
 func (c *testCalendar) Hasher() *rooms.Hasher { return c.hasher }
 
-func testKey(day civil.Day) *pseudonym.Key {
-	return &pseudonym.Key{0: byte(day), 1: byte(day >> 8), 2: 1}
+func testCipher(t testing.TB, mode string) *guard.Cipher {
+	return guard.NewCipher(guardtest.Cipher(t, mode))
 }
-
-func testCipher(t testing.TB, mode string) *dayCipher {
-	m, err := pseudonym.ParseMode(mode)
-	require.NoError(t, err)
-	return newDayCipher(testKey(today), m)
-}
-
-// expand writes out the pseudonyms of a text: {192.0.2.1} is that of the
-// address, {name:host} that of a host name or of any other bytes.
-func expand(t testing.TB, c *dayCipher, text string) string {
-	return placeholder.ReplaceAllStringFunc(text, func(s string) string {
-		s = s[1 : len(s)-1]
-		if name, ok := strings.CutPrefix(s, "name:"); ok {
-			return string(c.AppendName(nil, []byte(name)))
-		}
-		a, ok := pseudonym.ParseAddr([]byte(s))
-		require.True(t, ok, "no address: %s", s)
-		return string(c.AppendAddr(nil, a))
-	})
-}
-
-var placeholder = regexp.MustCompile(`\{[^{}"]+\}`)
 
 func newConfig(t testing.TB, formatSpec string) Config {
 	parser, err := format.New(formatSpec, time.UTC, nil)
@@ -149,19 +123,12 @@ func (s *stream) Put(b *Batch) error {
 	return nil
 }
 
-// testLogs returns the recorded logs by file name.
-func testLogs(t testing.TB) map[string]string {
-	logs := map[string]string{}
-	for _, pattern := range []string{"../testdata/httpd/*.log", "../testdata/elastic/*.log"} {
-		names, err := filepath.Glob(pattern)
-		require.NoError(t, err)
-		require.NotEmpty(t, names, pattern)
-		for _, name := range names {
-			text, err := os.ReadFile(name)
-			require.NoError(t, err)
-			require.NotEmpty(t, text)
-			logs[filepath.Base(name)] = string(text)
-		}
+// withoutMemory makes f the plain reference: it reads each line by itself, without what it
+// knows of the ones before.
+func withoutMemory(f *Filter) {
+	parser := f.parser
+	if via, ok := parser.(*viaProxies); ok {
+		parser = via.Parser
 	}
-	return logs
+	f.fast, f.guard = nil, guard.New(format.ClientKeysOf(parser), nil)
 }

@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 
+	"hushpipe/filter/recent"
 	"hushpipe/format"
 	"hushpipe/format/machine"
 )
@@ -13,12 +14,12 @@ import (
 // known only if all of its bytes are equal; whoever invents texts that share
 // their places only brings back the long way.
 type cleanTexts struct {
-	recent ring[cleanText]
+	recent recent.Table[cleanText]
 	last   uint32 // id
 }
 
 // newCleanTexts returns cleanTexts of none, whose ids go on behind those of others.
-func newCleanTexts(last uint32) cleanTexts { return cleanTexts{newRing[cleanText](cleanMax), last} }
+func newCleanTexts(last uint32) cleanTexts { return cleanTexts{recent.New[cleanText](cleanMax), last} }
 
 const (
 	cleanMax = 1 << 13 // texts have 2 MiB
@@ -63,9 +64,9 @@ func (c *cleanTexts) find(kind format.Kind, text []byte) (*cleanText, uint64) {
 	if sum == 0 {
 		return nil, 0
 	}
-	t := c.recent.first(sum)
+	t := c.recent.First(sum)
 	if !t.is(kind, text) {
-		if t = c.recent.second(sum); !t.is(kind, text) {
+		if t = c.recent.Second(sum); !t.is(kind, text) {
 			return nil, sum
 		}
 	}
@@ -74,7 +75,7 @@ func (c *cleanTexts) find(kind format.Kind, text []byte) (*cleanText, uint64) {
 
 // at returns the text that lies at a place.
 func (c *cleanTexts) at(place uint16) *cleanText {
-	return &c.recent.entries[int(place)&(len(c.recent.entries)-1)]
+	return c.recent.At(place)
 }
 
 func (t *cleanText) is(kind format.Kind, text []byte) bool {
@@ -84,7 +85,7 @@ func (t *cleanText) is(kind format.Kind, text []byte) bool {
 // put makes a text of a kind known that find does not find, by its textSum. What
 // find and put returned before may be another's now.
 func (c *cleanTexts) put(kind format.Kind, text []byte, sum uint64) *cleanText {
-	t, at := c.recent.put(sum)
+	t, at := c.recent.Put(sum)
 	t.place, t.kind, t.len = uint16(at), kind, uint8(copy(t.text[:], text))
 	t.room, t.alone = roomUnknown, false
 	c.last = max(c.last+1, 1)

@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 
+	"hushpipe/filter/guard"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/where"
 	"hushpipe/format"
@@ -58,7 +59,7 @@ func (c *conditions) look(l *format.Line, line []byte, brief bool) {
 		field := &l.Fields[l.Client]
 		if text := line[field.Start:field.End]; len(text) > 0 {
 			if c.facts.Client, c.facts.HasIP = pseudonym.ParseAddr(text); !c.facts.HasIP {
-				c.facts.Client, c.facts.HasIP = pseudonym.ParseAddr(bareAddr(text))
+				c.facts.Client, c.facts.HasIP = pseudonym.ParseAddr(guard.BareAddr(text))
 			}
 		}
 	}

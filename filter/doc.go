@@ -62,6 +62,12 @@
 // Groups and traffic figures have a lock each for what is asked by the reader or the
 // writer, and another for their own work, which may wait for the disk.
 //
+// # What is elsewhere
+//
+// Package guard has what is done with one text: addresses, names and secrets in it, and
+// malformed lines. This package keeps what knows a line: which of its fields is what, which
+// of them a stream keeps, whose line it is and of which day.
+//
 // A [Replay] has a Filter for each processor. They leave it to a tally which pairs of room
 // and address are new, in the order of the input.
 package filter

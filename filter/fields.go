@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 
+	"hushpipe/filter/guard"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/treatment"
 	"hushpipe/format"
@@ -123,13 +124,13 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 	case format.Plain:
 		return append(dst, text...)
 	case format.Client:
-		if !w.guard.spares(field) {
-			return appendStruckField(dst, field)
+		if !w.guard.Spares(field) {
+			return guard.AppendStruck(dst, field)
 		}
 		dst, _ = w.appendClient(dst, field, text, false)
 		return dst
 	case format.UserAgent:
-		if w.who != nil && w.clean.at(w.who.agent).is(format.UserAgent, text) {
+		if w.who != nil && w.clean.at(w.who.Agent).is(format.UserAgent, text) {
 			return append(dst, text...)
 		}
 	case format.URL, format.Text:
@@ -176,11 +177,11 @@ func (w *rewriter) hidesUser(t *treatment.Treatment, line []byte) bool {
 func (w *rewriter) appendShortened(dst []byte, field *format.Field, t *treatment.Treatment, text []byte) []byte {
 	switch {
 	case t.Kind == policy.Hash:
-		return t.AppendTo(dst, text, w.guard.cipher)
+		return t.AppendTo(dst, text, w.guard.Cipher)
 	case field.Kind == format.Client: // another line stands in it
 		return append(dst, '-')
 	case field.Kind == format.Plain && (field.Role == format.RoleTime || field.Role == format.RoleSize || field.Role == format.RoleDuration):
-		return t.AppendTo(dst, text, w.guard.cipher)
+		return t.AppendTo(dst, text, w.guard.Cipher)
 	}
 	out, sum := w.short.find(field, text)
 	if out != nil {
@@ -200,13 +201,13 @@ func (w *rewriter) shorten(dst []byte, field *format.Field, t *treatment.Treatme
 	w.treated = w.treated[:0]
 	switch {
 	case field.Role == format.RoleRequest:
-		w.treated = t.AppendRequest(w.treated, text, w.guard.cipher)
+		w.treated = t.AppendRequest(w.treated, text, w.guard.Cipher)
 	case field.Role == format.RoleQuery:
-		w.treated = t.AppendQuery(w.treated, text, w.guard.cipher)
+		w.treated = t.AppendQuery(w.treated, text, w.guard.Cipher)
 	case field.Role == format.RoleMethod, field.Role == format.RoleProtocol: // of a URL that is kept
 		w.treated = append(w.treated, text...)
 	default:
-		w.treated = t.AppendTo(w.treated, text, w.guard.cipher)
+		w.treated = t.AppendTo(w.treated, text, w.guard.Cipher)
 	}
 	if field.Kind == format.Plain || len(w.treated) <= 1 {
 		return append(dst, w.treated...)
@@ -217,12 +218,12 @@ func (w *rewriter) shorten(dst []byte, field *format.Field, t *treatment.Treatme
 // appendPlannedClient appends a field of clients, and notes who is counted.
 func (w *rewriter) appendPlannedClient(dst []byte, field *format.Field, text []byte, counted bool) []byte {
 	start := len(dst)
-	var who *client
+	var who *guard.Client
 	switch {
-	case !counted && !w.guard.spares(field):
-		dst = appendStruckField(dst, field)
+	case !counted && !w.guard.Spares(field):
+		dst = guard.AppendStruck(dst, field)
 	case field.Kind == format.Client:
-		if dst, who = w.appendKnown(dst, field, text, counted); counted && who == &w.guard.named {
+		if dst, who = w.appendKnown(dst, field, text, counted); counted && w.guard.IsNamed(who) {
 			w.doubtClient(text)
 		}
 		if counted {
@@ -233,7 +234,7 @@ func (w *rewriter) appendPlannedClient(dst []byte, field *format.Field, text []b
 		who = w.who
 	}
 	if nets := w.plan.Nets; nets != nil && counted && who != nil && field.Kind == format.Client {
-		if a, ok := pseudonym.ParseAddr(bareAddr(text)); ok && isWithin(nets.Nets, a) {
+		if a, ok := pseudonym.ParseAddr(guard.BareAddr(text)); ok && isWithin(nets.Nets, a) {
 			return a.AppendTo(dst[:start])
 		}
 	}

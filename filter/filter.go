@@ -7,6 +7,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counters"
+	"hushpipe/filter/guard"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/traffic"
@@ -149,7 +150,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	if cfg.Hours {
 		f.hours.cal, f.fast = cal.(Hourly), nil // it may leave out the time
 	}
-	f.guard.names.keys, f.guard.quoted = format.ClientKeysOf(cfg.Parser), &quotedTexts{}
+	f.guard = guard.New(format.ClientKeysOf(cfg.Parser), &guard.QuotedTexts{})
 	if cfg.Proxies != nil {
 		f.parser = &viaProxies{cfg.Parser, cfg.Proxies, cfg.again}
 	}
@@ -205,26 +206,26 @@ func (f *Filter) share() {
 
 // parseFast finds the fields of the line that delims.Cut returned, if it is a usual one.
 func (p *parsing) parseFast(line []byte, out *format.Line) bool {
-	return p.fast != nil && !p.hasNUL && len(line) <= maxLine && p.fast.ParseFast(line, &p.delims, out)
+	return p.fast != nil && !p.hasNUL && len(line) <= MaxLine && p.fast.ParseFast(line, &p.delims, out)
 }
 
 // parse finds the fields of a line, or at least its date. It returns what is left of
 // a line that is too long, and of one with NUL bytes, which is malformed, the others.
 func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) {
-	text := line
-	if f.guard.raw = nil; f.hasNUL {
-		text = f.guard.withoutNUL(line)
+	text, raw := line, []byte(nil)
+	if f.hasNUL {
+		if text = f.guard.WithoutNUL(line); len(text) < len(line) {
+			raw = line
+		}
 	}
-	if len(line) <= maxLine && len(text) == len(line) && f.parser.Parse(line, out) && !straddles(line, out.Fields) {
+	if len(line) <= MaxLine && raw == nil && f.parser.Parse(line, out) && !guard.Straddles(line, out.Fields) {
 		return true, line
 	}
-	if line = text; len(line) > maxLine {
+	if line = text; len(line) > MaxLine {
 		f.stats.Cut++
 		line = cutLine(line)
 	}
-	f.guard.know(line)
-	f.guard.findStamps(line)
-	out.Day, out.HasDay, _ = stampDays(line, f.guard.stamps)
+	out.Day, out.HasDay = f.guard.ReadMalformed(line, raw)
 	return false, line
 }
 
@@ -258,7 +259,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		} else {
 			f.stats.Malformed++
 		}
-		f.guard.begin(len(line), known)
+		f.guard.Begin(len(line), known)
 		f.treatGlued(b, line, slot{}, noDoubt)
 		return
 	}
@@ -270,7 +271,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		}
 		if placement == calendar.Expired {
 			f.stats.Expired++
-			f.guard.begin(len(line), known)
+			f.guard.Begin(len(line), known)
 			f.treatGlued(b, line, slot{}, noDoubt)
 			return // its date proves nothing: that day gets no room file
 		}
@@ -303,10 +304,10 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	if d.cipher == nil {
 		f.makeCipher(d)
 	}
-	f.guard.cipher = d.cipher
-	f.guard.begin(len(line), known)
+	f.guard.Cipher = d.cipher
+	f.guard.Begin(len(line), known)
 	if !known {
-		part.Lines = append(f.guard.appendMalformed(part.Lines, line, f.redact), '\n')
+		part.Lines = append(f.guard.AppendMalformed(part.Lines, line, f.redact), '\n')
 		f.wrote = d
 		f.treatGlued(b, line, s, noDoubt)
 		return
@@ -494,13 +495,13 @@ func (f *Filter) count(b *Batch, d *day, room *[20]byte) {
 	// The rooms of a client are few, and most of its lines are of one that was
 	// counted just before.
 	key := f.noteKey.of(room)
-	note := f.who.addr == f.addr // else the entry is another's by now
-	if notes := &f.who.notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
+	note := f.who.Addr == f.addr // else the entry is another's by now
+	if notes := &f.who.Notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
 		return
 	}
 	fp := d.cipher.Fingerprint(room, f.toldApartBy(f.addr))
 	if f.rec.record(b, d, room, fp) && note {
-		notes := &f.who.notes
+		notes := &f.who.Notes
 		copy(notes[1:], notes[:])
 		notes[0] = key
 	}

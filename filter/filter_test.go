@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/counters"
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format/civil"
@@ -44,7 +45,7 @@ func TestModes(t *testing.T) {
 			cfg := newConfig(t, "auto")
 			cfg.Mode, _ = pseudonym.ParseMode(test.mode)
 			got, stats := treated(t, cfg, newCalendar(), log)
-			assert.Equal(t, expand(t, testCipher(t, test.mode), test.want), got)
+			assert.Equal(t, guardtest.Expand(t, guardtest.Cipher(t, test.mode), test.want), got)
 			assert.Equal(t, counters.Values{Lines: 3}, stats)
 		})
 	}
@@ -127,7 +128,7 @@ func TestBadInput(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, stats := treated(t, newConfig(t, test.format), newCalendar(), test.log)
-			if want := expand(t, testCipher(t, "ipcrypt"), test.want); got != want { // assert prints too much of 1 MiB
+			if want := guardtest.Expand(t, guardtest.Cipher(t, "ipcrypt"), test.want); got != want { // assert prints too much of 1 MiB
 				assert.Equal(t, shortened(want), shortened(got))
 				assert.Fail(t, "the output differs")
 			}
@@ -149,9 +150,9 @@ func TestBadInput(t *testing.T) {
 		b := `2001:db8::abcd` + a[len("192.0.2.123"):]
 		for k := range a {
 			got, stats := treated(t, cfg, newCalendar(), a[:k]+b+"\n"+a[k:]+"\n")
-			for _, run := range refRun.FindAllString(got, -1) {
-				assert.False(t, holds([]byte(run), netip.MustParseAddr("192.0.2.123")), got)
-				assert.False(t, holds([]byte(run), netip.MustParseAddr("2001:db8::abcd")), got)
+			for _, run := range guardtest.Run.FindAllString(got, -1) {
+				assert.False(t, guardtest.Holds([]byte(run), netip.MustParseAddr("192.0.2.123")), got)
+				assert.False(t, guardtest.Holds([]byte(run), netip.MustParseAddr("2001:db8::abcd")), got)
 			}
 			assert.EqualValues(t, 2, stats.Lines)
 		}
@@ -179,18 +180,18 @@ func TestDays(t *testing.T) {
 		lines[day] = strings.Count(text, "\n")
 		assert.Len(t, out.records[day], rooms.RecordSize, "one client in one room on %s", day)
 	}
-	assert.Equal(t, map[civil.Day]int{today: 5, today - 1: 1, today + 1: 1, today - 13: 1}, lines)
+	assert.Equal(t, map[civil.Day]int{guardtest.Today: 5, guardtest.Today - 1: 1, guardtest.Today + 1: 1, guardtest.Today - 13: 1}, lines)
 	assert.Equal(t, counters.Values{Lines: 11, Malformed: 1, Late: 2, Adjusted: 3, Expired: 3}, f.Stats())
 
 	expired := f.Expired()
 	require.Len(t, expired, 2)
-	for _, day := range []civil.Day{0, today - 14} {
+	for _, day := range []civil.Day{0, guardtest.Today - 14} {
 		require.Len(t, expired[day].Rooms, 1)
 		assert.EqualValues(t, 1, expired[day].Rooms[0].Count)
 	}
 
-	a, _, _ := strings.Cut(out.lines[today], " ")
-	b, _, _ := strings.Cut(out.lines[today-1], " ")
+	a, _, _ := strings.Cut(out.lines[guardtest.Today], " ")
+	b, _, _ := strings.Cut(out.lines[guardtest.Today-1], " ")
 	assert.NotEqual(t, a, b, "each day has its key")
 }
 
@@ -205,7 +206,7 @@ func TestMidnight(t *testing.T) {
 	}
 	run()
 	run()
-	assert.Len(t, out.records[today-13], rooms.RecordSize, "known already")
+	assert.Len(t, out.records[guardtest.Today-13], rooms.RecordSize, "known already")
 	cal.first++
 	run()
 	assert.EqualValues(t, 0, f.Stats().Expired, "not before the epoch says so")
@@ -216,8 +217,8 @@ func TestMidnight(t *testing.T) {
 	cal.epoch++
 	run()
 	assert.EqualValues(t, 2, f.Stats().Expired)
-	assert.EqualValues(t, 1, f.Expired()[today-13].Rooms[0].Count, "an expired day stays")
-	assert.Equal(t, 3, strings.Count(out.lines[today-13], "\n"))
+	assert.EqualValues(t, 1, f.Expired()[guardtest.Today-13].Rooms[0].Count, "an expired day stays")
+	assert.Equal(t, 3, strings.Count(out.lines[guardtest.Today-13], "\n"))
 }
 
 func TestRooms(t *testing.T) {
@@ -240,7 +241,7 @@ func TestRooms(t *testing.T) {
 		var out collector
 		require.NoError(t, f.Run(strings.NewReader(log), &out))
 		c := rooms.NewCounts(rooms.DefaultLimits)
-		require.NoError(t, c.Apply([]byte(out.records[today])))
+		require.NoError(t, c.Apply([]byte(out.records[guardtest.Today])))
 		for _, r := range c.Summary() {
 			n = append(n, r.Count)
 		}
@@ -263,7 +264,7 @@ func TestRooms(t *testing.T) {
 	var bounded collector
 	require.NoError(t, New(cfg, newCalendar()).Run(strings.NewReader(log), &bounded))
 	recorded := rooms.NewCounts(rooms.NoLimits)
-	require.NoError(t, recorded.Apply([]byte(bounded.records[today])))
+	require.NoError(t, recorded.Apply([]byte(bounded.records[guardtest.Today])))
 	assert.EqualValues(t, 7, recorded.Recorded())
 	assert.Len(t, recorded.Summary(), 1)
 
@@ -272,8 +273,8 @@ func TestRooms(t *testing.T) {
 	f = New(newConfig(t, "common"), cal)
 	var out collector
 	require.NoError(t, f.Run(strings.NewReader(log), &out))
-	assert.Empty(t, out.records[today], "no secret, no hashes")
-	assert.Equal(t, 11, strings.Count(out.lines[today], "\n"))
+	assert.Empty(t, out.records[guardtest.Today], "no secret, no hashes")
+	assert.Equal(t, 11, strings.Count(out.lines[guardtest.Today], "\n"))
 }
 
 // Two names whose hashes share 64 bits are two rooms, also to a client of both.
@@ -287,7 +288,7 @@ func TestRoomsOfLikeHashes(t *testing.T) {
 	var out collector
 	require.NoError(t, New(newConfig(t, "common"), newCalendar()).Run(strings.NewReader(log.String()), &out))
 	c := rooms.NewCounts(rooms.DefaultLimits)
-	require.NoError(t, c.Apply([]byte(out.records[today])))
+	require.NoError(t, c.Apply([]byte(out.records[guardtest.Today])))
 	summary := c.Summary()
 	require.Len(t, summary, 2)
 	assert.Equal(t, summary[0].Hash[:8], summary[1].Hash[:8])
@@ -326,7 +327,7 @@ func TestLongRoomNames(t *testing.T) {
 	var out collector
 	require.NoError(t, f.Run(strings.NewReader(log), &out))
 	c := rooms.NewCounts(rooms.DefaultLimits)
-	require.NoError(t, c.Apply([]byte(out.records[today])))
+	require.NoError(t, c.Apply([]byte(out.records[guardtest.Today])))
 	assert.Len(t, c.Summary(), 1)
 	assert.EqualValues(t, 4, c.Recorded(), "the day is a lower bound")
 
@@ -337,7 +338,7 @@ func TestLongRoomNames(t *testing.T) {
 	require.Empty(t, f.Fault())
 	c = rooms.NewCounts(rooms.DefaultLimits)
 	var journal []byte
-	for pairs := []byte(out.records[today]); len(pairs) > 0; pairs = pairs[rooms.RecordSize:] {
+	for pairs := []byte(out.records[guardtest.Today]); len(pairs) > 0; pairs = pairs[rooms.RecordSize:] {
 		hash := [20]byte(pairs)
 		journal = c.AppendNew(journal, &hash, 1)
 	}
@@ -377,14 +378,14 @@ func TestEarlierDaysAreForgotten(t *testing.T) {
 		return strings.NewReader(fmt.Sprintf("192.0.2.1 - - [%02d/%s/%d:10:00:00 +0000] \"GET /http-bind?room=a HTTP/1.1\" 200 5\n", d, time.Month(m).String()[:3], y))
 	}
 	var out collector
-	for day := today - 20; day <= today+1; day++ {
+	for day := guardtest.Today - 20; day <= guardtest.Today+1; day++ {
 		require.NoError(t, f.Run(log(day), &out))
 	}
 	assert.Len(t, f.days, 22)
 	cal.epoch++
-	require.NoError(t, f.Run(log(today-5), &out))
+	require.NoError(t, f.Run(log(guardtest.Today-5), &out))
 	assert.Len(t, f.days, 7+3+1, "expired, near, and the last")
-	assert.Len(t, out.records[today-5], 2*rooms.RecordSize, "again in the journal, which is a set")
+	assert.Len(t, out.records[guardtest.Today-5], 2*rooms.RecordSize, "again in the journal, which is a set")
 	assert.Len(t, f.Expired(), 7)
 }
 

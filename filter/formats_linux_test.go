@@ -12,7 +12,7 @@ import (
 
 // alike are the lines of an archive, and the same requests as other formats have them.
 func alike(t testing.TB) (all []struct{ name, format, log string }) {
-	combined := testLogs(t)["apache-combined-2015.log"]
+	combined := recordedLogs(t)["apache-combined-2015.log"]
 	as := func(line string) string {
 		return regexp.MustCompile(`(?m)^(\S+) \S+ (\S+) \[(\d+)/(\w+)/(\d+):([\d:]+) ([+-]\d+)\] "(.*?)" (\d+) (\S+) "(.*?)" "(.*)"$`).ReplaceAllString(combined, line)
 	}

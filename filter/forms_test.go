@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"hushpipe/filter/counters"
+	"hushpipe/filter/guard/guardtest"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -132,7 +133,7 @@ func TestEmptyLines(t *testing.T) {
 		"\ufeffdsl-1.example.net - - x\n":                        "{name:dsl-1.example.net} - - x\n",
 	} {
 		got, _ := treated(t, newConfig(t, "auto"), newCalendar(), log)
-		assert.Equal(t, expand(t, c, want), got)
+		assert.Equal(t, guardtest.Expand(t, c.Cipher, want), got)
 	}
 }
 

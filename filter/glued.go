@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/guard"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -33,6 +34,9 @@ const (
 	atomicWrite = 4096
 	maxPieces   = 16 // of a line, from its end
 	pieceWords  = 5  // before the time stamp
+	// guessedWords of these are taken for a piece's where nothing tells its beginning.
+	guessedWords = 3
+	maxKey       = 48 // bytes of a JSON object in which its first key has to end
 )
 
 // piece is line[start:end] of a glued line.
@@ -66,7 +70,7 @@ const (
 
 // doubtClient notes that no server writes the name of the client who is counted.
 func (w *rewriter) doubtClient(name []byte) {
-	if len(name) > maxName || isCutAddr(name) || hasAddrWord(name) {
+	if len(name) > guard.MaxName || isCutAddr(name) || hasAddrWord(name) {
 		w.doubt = gluedClient
 	}
 }
@@ -99,7 +103,7 @@ var userless = []byte(" - - [")
 // opensStamp reports whether a text holds the beginning of a time stamp in brackets.
 func opensStamp(text []byte) bool {
 	at := bytes.IndexByte(text, '[')
-	return at >= 0 && at+1 < len(text) && mayBeginStamp(text[at+1])
+	return at >= 0 && at+1 < len(text) && guard.MayBeginStamp(text[at+1])
 }
 
 // isCutAddr reports whether text has the bytes of an address and is none, nor a name:
@@ -112,14 +116,18 @@ func isCutAddr(text []byte) bool {
 			dots++
 		case c == ':':
 			colons++
-		case class[c]&inHex == 0:
+		case !isHex(c):
 			return false
-		case class[c]&inDigit == 0:
+		case !isDigit(c):
 			letters = true
 		}
 	}
 	return dots >= 3 && !letters || colons >= 2
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isHex(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 // isIdentity reports whether the field i is "-" in the place of an identity: what
 // stands before it is another host.
@@ -141,7 +149,7 @@ func hasAddrWord(text []byte) bool {
 		if len(word) == 0 {
 			continue
 		}
-		if _, ok := pseudonym.ParseAddr(bareAddr(word)); ok {
+		if _, ok := pseudonym.ParseAddr(guard.BareAddr(word)); ok {
 			return true
 		}
 	}
@@ -154,8 +162,7 @@ func (f *Filter) isGlued(b *Batch, line []byte, s slot) bool {
 	if f.line.Status == http.StatusUnauthorized {
 		return false
 	}
-	f.guard.known = f.guard.known[:0] // of another line
-	f.guard.findStamps(line)
+	f.guard.FindStamps(line)
 	if f.treatGlued(b, line, s, f.doubt) {
 		return true
 	}
@@ -181,7 +188,7 @@ func (f *Filter) treatGlued(b *Batch, line []byte, s slot, d doubt) bool {
 			continue
 		}
 		to := s
-		if day, ok := stampDay(line[p.start:p.end]); ok {
+		if day, ok := guard.StampDay(line[p.start:p.end]); ok {
 			to = f.slot(day, true)
 		}
 		if f.hasher != nil {
@@ -195,14 +202,14 @@ func (f *Filter) treatGlued(b *Batch, line []byte, s slot, d doubt) bool {
 func (f *Filter) findPieces(line []byte, d doubt) bool {
 	g := &f.pieces
 	g.n = 0
-	if isObject(line) || len(line) > maxName && bytes.Contains(line, object) {
+	if guard.IsObject(line) || len(line) > guard.MaxName && bytes.Contains(line, object) {
 		if f.cutObjects(line) {
 			return true
 		}
 		g.n = 0
 	}
-	stamps, requests := g.take(line, f.guard.stamps)
-	if stamps == 0 || stamps == 1 && d == noDoubt && len(line) <= maxName {
+	stamps, requests := g.take(line, f.guard.Stamps())
+	if stamps == 0 || stamps == 1 && d == noDoubt && len(line) <= guard.MaxName {
 		return false
 	}
 	whole, end := false, len(line) // whether there is a line behind another's piece
@@ -216,7 +223,7 @@ func (f *Filter) findPieces(line []byte, d doubt) bool {
 		if !p.isLine && !at.opens {
 			continue // it stands in a text
 		}
-		whole = whole || p.isLine && p.start > 0 && (stamps > 1 || d != noDoubt || p.start > maxName)
+		whole = whole || p.isLine && p.start > 0 && (stamps > 1 || d != noDoubt || p.start > guard.MaxName)
 		g.add(p)
 		end = p.start
 	}
@@ -239,25 +246,25 @@ var (
 // take takes over the time stamps of a line, the last ones if there are many. It
 // returns how many there are, and how many have a quote behind them that opens a
 // request line.
-func (g *pieces) take(line []byte, found []foundStamp) (stamps, requests int) {
+func (g *pieces) take(line []byte, found []guard.Stamp) (stamps, requests int) {
 	next := 0
 	for _, s := range found {
-		if s.start < next || s.start > 0 && class[line[s.start-1]]&inHex != 0 {
+		if s.Start < next || s.Start > 0 && isHex(line[s.Start-1]) {
 			continue
 		}
-		next = s.end + 1
-		start := s.start
+		next = s.End + 1
+		start := s.Start
 		if start > 0 && line[start-1] == '[' {
 			start--
 		}
 		opens := false
-		if rest := line[s.end:]; len(rest) > len(openRequest) && bytes.HasPrefix(rest, openRequest) {
+		if rest := line[s.End:]; len(rest) > len(openRequest) && bytes.HasPrefix(rest, openRequest) {
 			if c := rest[len(openRequest)] | 0x20; 'a' <= c && c <= 'z' {
 				opens = true
 				requests++
 			}
 		}
-		g.stamps[stamps%maxPieces] = stamp{start, s.end, opens}
+		g.stamps[stamps%maxPieces] = stamp{start, s.End, opens}
 		stamps++
 	}
 	return stamps, requests
@@ -274,10 +281,10 @@ func (f *Filter) cutAt(line []byte, floor, at, end int, d doubt) piece {
 	for words := 0; words <= pieceWords; words++ {
 		if words > 0 {
 			stop := start
-			for stop > floor && isBlank(line[stop-1]) {
+			for stop > floor && isSpace(line[stop-1]) {
 				stop--
 			}
-			for start = stop; start > floor && !isBlank(line[start-1]) && line[start-1] != '"'; {
+			for start = stop; start > floor && !isSpace(line[start-1]) && line[start-1] != '"'; {
 				start--
 			}
 			if start == stop {
@@ -291,7 +298,7 @@ func (f *Filter) cutAt(line []byte, floor, at, end int, d doubt) piece {
 		if from == 0 {
 			return piece{0, end, false} // it was tried, or is the line that is doubted
 		}
-		if words <= nearWords+1 {
+		if words <= guessedWords {
 			guess = from
 		}
 		if f.parsePiece(line, from, end) {
@@ -306,18 +313,18 @@ func (f *Filter) cutAt(line []byte, floor, at, end int, d doubt) piece {
 // taken for its own.
 func pieceStart(line []byte, start int) int {
 	end := start
-	for end < len(line) && !isBlank(line[end]) {
+	for end < len(line) && !isSpace(line[end]) {
 		end++
 	}
 	run := end
-	for run > start && class[line[run-1]]&(inHex|inSep) != 0 {
+	for run > start && guard.IsRunByte(line[run-1]) {
 		run--
 	}
 	if _, ok := pseudonym.ParseAddr(line[run:end]); ok {
 		return run
 	}
 	quad := end
-	for quad > run && (class[line[quad-1]]&inDigit != 0 || line[quad-1] == '.') {
+	for quad > run && (isDigit(line[quad-1]) || line[quad-1] == '.') {
 		quad--
 	}
 	if _, ok := pseudonym.ParseAddr(line[quad:end]); ok {
@@ -325,6 +332,8 @@ func pieceStart(line []byte, start int) int {
 	}
 	return start
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
 
 // parsePiece reports whether line[start:end] is a line of the format and tells its
 // client. f.line is what was found in it.
@@ -342,17 +351,17 @@ func (f *Filter) parsePiece(line []byte, start, end int) bool {
 		return true
 	}
 	// Of a host name nothing tells where it begins, but for what stands before it.
-	if isObject(text) {
+	if guard.IsObject(text) {
 		return len(client) > 0
 	}
-	return len(client) > 1 && len(client) <= maxName && isHost(client) && !isCutAddr(client) &&
+	return len(client) > 1 && len(client) <= guard.MaxName && isHost(client) && !isCutAddr(client) &&
 		(start == 0 || start > 1 && line[start-1] == '"' && line[start-2] != ' ')
 }
 
 // isHost reports whether all bytes of a name are those of one.
 func isHost(name []byte) bool {
 	for _, c := range name {
-		if class[c]&inName == 0 {
+		if !guard.IsNameByte(c) {
 			return false
 		}
 	}
@@ -372,7 +381,7 @@ func clientOf(text []byte, l *format.Line) []byte {
 		return nil
 	}
 	if len(client) > 0 {
-		client = bareAddr(client)
+		client = guard.BareAddr(client)
 	}
 	return client
 }
@@ -401,7 +410,7 @@ func (f *Filter) cutObjects(line []byte) bool {
 		}
 		is := f.parsePiece(line, start, end)
 		g.add(piece{start, end, is})
-		whole = whole || is && (start > first || start > maxName)
+		whole = whole || is && (start > first || start > guard.MaxName)
 		start = end
 	}
 	return whole
@@ -429,9 +438,9 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 	if d.cipher == nil {
 		f.makeCipher(d)
 	}
-	f.guard.cipher = d.cipher
-	var who *client
-	f.pieces.name, who = f.guard.appendClient(f.pieces.name[:0], clientOf(text, l))
+	f.guard.Cipher = d.cipher
+	var who *guard.Client
+	f.pieces.name, who = f.guard.AppendClient(f.pieces.name[:0], clientOf(text, l))
 	f.counts(who)
 	if f.traffic.counter != nil {
 		f.countHit(d, text, false)

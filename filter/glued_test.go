@@ -14,6 +14,7 @@ import (
 
 	"hushpipe/filter/archive"
 	"hushpipe/filter/counters"
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/traffic"
 	"hushpipe/format"
@@ -165,7 +166,7 @@ func TestGluedOfExpiredDays(t *testing.T) {
 			require.NoError(t, f.Run(strings.NewReader(test.log), out))
 			assert.Equal(t, want, f.Expired())
 			c := rooms.NewCounts(rooms.NoLimits)
-			require.NoError(t, c.Apply([]byte(out.records[today])))
+			require.NoError(t, c.Apply([]byte(out.records[guardtest.Today])))
 			_, pairs := c.Size()
 			assert.Equal(t, test.today, pairs)
 			assert.Equal(t, test.leftOut, c.Recorded() > 0)
@@ -225,6 +226,6 @@ func TestGluedAtRandom(t *testing.T) {
 func TestGluedTakesNoMemory(t *testing.T) {
 	f := New(newConfig(t, "combined"), newCalendar())
 	line := []byte(lineOf("198.51.100.1", "a", "")[:80] + lineOf("192.0.2.7", "b", "") + lineOf("192.0.2.8", "b", ""))
-	require.Zero(t, testing.AllocsPerRun(100, func() { f.guard.findStamps(line); f.findPieces(line, noDoubt) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { f.guard.FindStamps(line); f.findPieces(line, noDoubt) }))
 	require.True(t, f.findPieces(line, noDoubt))
 }

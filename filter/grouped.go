@@ -199,7 +199,7 @@ func (f *Filter) groupOfFields(text []byte) (group pseudonym.Group, user []byte,
 	if g.proof != nil {
 		return f.provenGroup(text), user, true
 	}
-	group, g.scratch = f.guard.cipher.AppendGroup(g.scratch, g.Rule, g.values)
+	group, g.scratch = f.guard.Cipher.AppendGroup(g.scratch, g.Rule, g.values)
 	return group, user, true
 }
 

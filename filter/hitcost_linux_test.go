@@ -32,7 +32,7 @@ func newHitMeter(t testing.TB, counted bool) *hitMeter {
 	if counted {
 		cfg.Traffic = &Traffic{Options: traffic.Defaults(), Zone: time.UTC}
 	}
-	log := testLogs(t)["apache-combined-2015.log"]
+	log := recordedLogs(t)["apache-combined-2015.log"]
 	return &hitMeter{f: New(cfg, everyDay()), log: []byte(log), lines: strings.Count(log, "\n")}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/archive"
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/traffic"
 	"hushpipe/filter/treatment"
 	"hushpipe/format/civil"
@@ -38,7 +39,7 @@ func TestTrafficOfWorkers(t *testing.T) {
 		if want == "" {
 			want = got
 			require.Contains(t, got, "day 2015-05-17\n")
-			require.Contains(t, got, "day "+today.String()+"\n")
+			require.Contains(t, got, "day "+guardtest.Today.String()+"\n")
 		}
 		assert.Equal(t, want, got, "workers=%d", workers)
 	}

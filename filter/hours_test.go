@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/where"
 	"hushpipe/format"
 	"hushpipe/format/civil"
@@ -26,7 +27,7 @@ func (c *hourCalendar) Zone() *time.Location { return c.zone }
 
 func (c *hourCalendar) PlaceHour(sec int64, dated bool) (civil.Day, int, calendar.Placement) {
 	if !dated {
-		return today, 12, calendar.Adjusted
+		return guardtest.Today, 12, calendar.Adjusted
 	}
 	t := time.Unix(sec, 0).In(c.zone)
 	return civil.DayOf(t), t.Hour(), calendar.Open

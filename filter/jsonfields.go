@@ -145,7 +145,7 @@ func (w *rewriter) appendName(dst, line []byte, n *format.JSONNode) []byte {
 	if dst = append(dst, '"'); n.Plain {
 		dst = append(dst, name...)
 	} else {
-		dst = w.guard.appendText(dst, name, plainText)
+		dst = w.guard.AppendText(dst, name)
 	}
 	return append(dst, `":`...)
 }

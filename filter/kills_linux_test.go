@@ -28,7 +28,7 @@ const pipeSize = 1 << 20
 type world struct {
 	text    []byte
 	ends    []int // of the lines
-	tooLong bool  // some are, longer than maxLine
+	tooLong bool  // some are, longer than MaxLine
 
 	mu      sync.Mutex // a process that is killed does nothing more
 	changed sync.Cond
@@ -49,7 +49,7 @@ func newWorld(rnd *rand.Rand) *world {
 		case k == 0:
 			size = rnd.IntN(3 * batchSize)
 		case k == 1 && w.tooLong:
-			size = rnd.IntN(3 * maxLine)
+			size = rnd.IntN(3 * MaxLine)
 		}
 		for n := len(w.ends) + 1; n > 0; n /= 20 { // in letters that are no hex digits
 			w.text = append(w.text, 'g'+byte(n%20))
@@ -188,7 +188,7 @@ func (p *process) Commit(n int) error {
 	whole := p.linesTo(p.gone)
 	p.check(p.hasty || p.drops || whole <= p.last, "line %d committed, line %d written", whole, p.last)
 	begin := p.linesBegin(whole + 1)
-	p.check(p.gone == begin || p.ends[whole]-begin > maxLine, "committed up to %d, within a line", p.gone)
+	p.check(p.gone == begin || p.ends[whole]-begin > MaxLine, "committed up to %d, within a line", p.gone)
 	p.changed.Broadcast()
 	return nil
 }
@@ -238,7 +238,7 @@ func (p *process) Append(_ civil.Day, lines []byte) (int, error) {
 	}
 	twice := 0
 	for i := p.last; i > p.linesTo(p.gone)+1; i-- { // the last one may be longer than a batch
-		twice += min(p.ends[i-2]-p.linesBegin(i-1), maxLine)
+		twice += min(p.ends[i-2]-p.linesBegin(i-1), MaxLine)
 	}
 	most := batchSize
 	if p.drops { // those of one read, if one of them is dropped
@@ -342,7 +342,7 @@ func runKills(t *testing.T, seed uint64) {
 			n := line(text)
 			require.Greater(t, n, last, "process %d", i)
 			want := w.text[w.linesBegin(n):w.ends[n-1]]
-			want = want[:min(len(want), maxLine)]
+			want = want[:min(len(want), MaxLine)]
 			require.True(t, bytes.HasPrefix(text, bytes.TrimSuffix(want, newline)), "line %d", n)
 			found[n-1]++
 			last = n

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/format"
 )
 
@@ -90,7 +91,7 @@ func TestKinds(t *testing.T) {
 				return newConfig(t, test.format)
 			}
 			got, _ := treated(t, config(), newCalendar(), test.log)
-			assert.Equal(t, expand(t, testCipher(t, "ipcrypt"), test.want), got)
+			assert.Equal(t, guardtest.Expand(t, guardtest.Cipher(t, "ipcrypt"), test.want), got)
 			pairs, _, stats := countedBy(t, config(), test.log)
 			assert.Len(t, pairs, test.pairs)
 			assert.Equal(t, test.malformed, stats.Malformed)

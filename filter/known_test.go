@@ -18,7 +18,7 @@ import (
 func TestKnownLines(t *testing.T) {
 	t.Parallel()
 	var all []string
-	for _, log := range testLogs(t) {
+	for _, log := range recordedLogs(t) {
 		all = append(all, slices.Collect(strings.Lines(log))...)
 	}
 	for _, s := range steady {
@@ -32,7 +32,7 @@ func TestKnownLines(t *testing.T) {
 		cal := everyDay()
 		known := New(newConfig(t, format), cal)
 		plain := New(newConfig(t, format), cal)
-		plain.fast, plain.guard.quoted = nil, nil
+		withoutMemory(plain)
 		var got, want, gotRecords, wantRecords []string
 		for range 3 {
 			for _, line := range all {
@@ -50,7 +50,7 @@ func TestKnownLines(t *testing.T) {
 				continue // a new filter for each line takes long
 			}
 			fresh := New(newConfig(t, format), cal)
-			fresh.fast, fresh.guard.quoted = nil, nil
+			withoutMemory(fresh)
 			alone, _ := treatOne(fresh, line, nil, nil)
 			require.Equal(t, alone[0], got[i], "%s: %s", format, line)
 		}
@@ -78,7 +78,7 @@ func TestForgottenLines(t *testing.T) {
 	for _, format := range []string{"auto", "combined", `%h %l %u %t "%r" %>s %b "%{THE_REQUEST}e" "%{User-Agent}i"`} {
 		cal := everyDay()
 		known, plain := New(newConfig(t, format), cal), New(newConfig(t, format), cal)
-		plain.fast, plain.guard.quoted = nil, nil
+		withoutMemory(plain)
 		for n := range 1500 {
 			var log strings.Builder
 			for range 1 + r.IntN(40) {

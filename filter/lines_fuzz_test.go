@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/counters"
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/pseudonym"
-	"hushpipe/filter/treatment"
 	"hushpipe/format"
 )
 
@@ -95,7 +95,7 @@ func FuzzLines(f *testing.F) {
 		return []byte{byte(i), byte(3 * i), 0, byte(5 * i), byte(7 * i), byte(11 * i), 50, byte(13 * i)}
 	}
 	n := 0
-	logs := testLogs(f)
+	logs := recordedLogs(f)
 	for _, name := range slices.Sorted(maps.Keys(logs)) {
 		lines := strings.SplitAfter(logs[name], "\n")
 		for i := 0; i+3 < len(lines); i += len(lines) / 6 {
@@ -149,7 +149,7 @@ func FuzzLines(f *testing.F) {
 
 		cfg.Rooms = nil // they change no line
 		one := New(cfg, cal)
-		one.fast, one.guard.quoted = nil, nil // the plain reference
+		withoutMemory(one) // the plain reference
 		for i, line := range in {
 			line = strings.TrimSuffix(line, "\n")
 			if marked := strings.TrimPrefix(line, "\ufeff"); strings.TrimSuffix(marked, "\r") == "" {
@@ -177,7 +177,7 @@ func FuzzLines(f *testing.F) {
 			if left != "" {
 				t.Fatalf("%s: %q is left of\n%q:\n%q", s.format, left, line, got)
 			}
-			if !survives(line, got, fields, known) {
+			if known && !guardtest.Survives(line, got, fields, nil) {
 				t.Fatalf("%s: more than the addresses is lost of\n%q:\n%q", s.format, line, got)
 			}
 		}
@@ -195,7 +195,7 @@ func FuzzLines(f *testing.F) {
 			if glued.MatchString(out[i]) {
 				continue // where one pseudonym ends and the next begins is not sure
 			}
-			m := skeleton(out[i]).FindStringSubmatch(latin1(other[i]))
+			m := skeleton(out[i]).FindStringSubmatch(guardtest.Latin1(other[i]))
 			require.NotNil(t, m, "%s: %q, but in mode drop %q", cfg.Mode, other[i], out[i])
 			for _, found := range m[1:] {
 				if found == "-" {
@@ -244,7 +244,7 @@ func planted(log string, plan []byte, r *rand.Rand) string {
 		if plan[2]&1 == 0 {
 			a = netip.AddrFrom4([4]byte(b[:4]))
 		}
-		s := spell(a, plan[2]>>1&7) // without escapes
+		s := guardtest.Spell(a, plan[2]>>1&7) // without escapes
 		switch plan[2] >> 4 {
 		case 0:
 			s = "[" + s + "]:" + strconv.Itoa(int(plan[3]))
@@ -290,27 +290,27 @@ func leftOver(line, out string, fields []format.Field, known bool, own *regexp.R
 		for _, f := range fields {
 			if f.Kind == format.UserAgent {
 				text := []byte(line[f.Start:f.End])
-				for _, span := range refRun.FindAllIndex(text, -1) {
-					if refVersion(text, span) {
+				for _, span := range guardtest.Run.FindAllIndex(text, -1) {
+					if guardtest.Version(text, span) {
 						versions[string(text[span[0]:span[1]])]++
 					}
 				}
 			}
 		}
 	} else {
-		out = stampPattern.ReplaceAllString(out, "-")
+		out = guardtest.Stamp.ReplaceAllString(out, "-")
 	}
 	for reading := out; ; {
 		seen := map[string]int{}
-		for _, span := range refRun.FindAllStringIndex(reading, -1) {
+		for _, span := range guardtest.Run.FindAllStringIndex(reading, -1) {
 			run := reading[span[0]:span[1]]
-			if isLeft(reading, span) && (!known || refQualified.MatchString(run)) {
+			if guardtest.MayStay(reading, span) && (!known || guardtest.Qualified.MatchString(run)) {
 				continue
 			}
 			if !known && strings.Count(run, ".")+strings.Count(run, ":") > 1 {
 				return run
 			}
-			if seen[run] < versions[run] && refVersion([]byte(reading), span) {
+			if seen[run] < versions[run] && guardtest.Version([]byte(reading), span) {
 				seen[run]++
 				continue
 			}
@@ -318,7 +318,7 @@ func leftOver(line, out string, fields []format.Field, known bool, own *regexp.R
 				return a
 			}
 		}
-		next := decodedOnce(reading)
+		next := guardtest.DecodedOnce(reading)
 		if next == reading {
 			return ""
 		}
@@ -343,23 +343,6 @@ var refWrapper = regexp.MustCompile(`^(?:` +
 	`|<\d{1,3}>1 [^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ (?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+) (?:\x{feff})?` +
 	`|\d{4}-\d\d-\d\dT[\d:]{8}[^ ]* (?:(?:stdout|stderr) F )?` +
 	`|[^ ]+ +\| )`)
-
-var (
-	refQualified  = regexp.MustCompile(`^[A-Fa-f]*::[A-Fa-f]*$`)
-	refErrorCode  = regexp.MustCompile(`^:[0-9A-Fa-f]{8}:$`)
-	refWordBeside = regexp.MustCompile(`[g-zG-Z_]`)
-	refNobody     = regexp.MustCompile(`^[.:]*$|^[0-2]\d:[0-5]\d:[0-6]\d(?:\.\d*)?$`)
-)
-
-// decodedOnce decodes each escape from left to right, as one decoder does.
-func decodedOnce(s string) string {
-	return anyEscape.ReplaceAllStringFunc(s, func(e string) string {
-		c, _ := strconv.ParseUint(e[len(e)-2:], 16, 8)
-		return string([]byte{byte(c)})
-	})
-}
-
-var anyEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}`)
 
 // withoutOwn cuts the server's own value out of what became of a line. An
 // address is the server's only beside one of the client.
@@ -396,7 +379,7 @@ func addressIn(run string) string {
 
 func addressesIn(log string) map[netip.Addr]bool {
 	all := map[netip.Addr]bool{}
-	for _, run := range refRun.FindAllString(log, -1) {
+	for _, run := range guardtest.Run.FindAllString(log, -1) {
 		if a, err := netip.ParseAddr(run); err == nil {
 			all[a] = true
 		}
@@ -404,150 +387,11 @@ func addressesIn(log string) map[netip.Addr]bool {
 	return all
 }
 
-// survives reports whether out is line with a "-" in the place of some of what
-// may be replaced, and all other bytes as they were. What may be replaced is told
-// generously: clients, the values of redacted parameters, and stretches of the
-// bytes that addresses and escapes are made of, with two that separate.
-func survives(line, out string, fields []format.Field, known bool) bool {
-	mayGo, mayBeEmpty, mayBeQuoted := make([]bool, len(line)+1), make([]bool, len(line)+1), make([]bool, len(line)+1)
-	if !known {
-		fields = []format.Field{{Kind: format.URL, End: len(line)}}
-		n := names{keys: format.ClientKeysOf(nil)}
-		if n.find([]byte(line), nil); n.full || strings.ContainsRune(line, 0) {
-			return true // where names are too many, and where NUL bytes go, is not said here
-		}
-		mayGo = mayBeName(line)
-		// Of broken stamps and brackets the program takes more for names than this plain
-		// reading: more goes than need be. TestNames says what has to stay.
-		for _, name := range n.all {
-			for i := name.start; i < name.end; i++ {
-				mayGo[i] = true
-			}
-		}
-	}
-	for _, f := range fields {
-		text := line[f.Start:f.End]
-		switch f.Kind {
-		case format.Plain:
-			continue
-		case format.Client, format.ClientList, format.Forwarded:
-			for i := range len(text) {
-				mayGo[f.Start+i] = f.Kind != format.ClientList || text[i] != ','
-			}
-			mayBeQuoted[f.Start], mayBeQuoted[f.End] = f.Bare, f.Bare
-			if f.Kind != format.Forwarded {
-				continue
-			}
-		}
-		for _, span := range addressBytes.FindAllStringIndex(text, -1) {
-			if len(strings.Trim(text[span[0]:span[1]], "0123456789abcdefABCDEFux")) == 0 {
-				continue
-			}
-			for i := span[0]; i < span[1]; i++ {
-				mayGo[f.Start+i] = true
-			}
-		}
-		for _, span := range dashedBytes.FindAllStringIndex(text, -1) {
-			joins := strings.Count(text[span[0]:span[1]], "-") + strings.Count(text[span[0]:span[1]], "%") + strings.Count(text[span[0]:span[1]], `\`)
-			for i := span[0]; i < span[1] && joins >= 3; i++ {
-				mayGo[f.Start+i] = true
-			}
-		}
-		if f.Kind == format.Text || f.Kind == format.UserAgent {
-			continue
-		}
-		for i := range len(text) {
-			if n := hostBehind(text, i, f.Kind == format.Request); n > 0 {
-				for k := i - n; k < i; k++ {
-					mayGo[f.Start+k] = true
-				}
-			}
-			if c := text[i] | 0x20; text[i] != '=' && c != 'd' || !secretName.MatchString(decodedFully(text[:i+1])) {
-				continue // no '=' and not the end of %3D
-			}
-			mayBeEmpty[f.Start+i+1] = true
-			end := len(text)
-			if n := strings.IndexByte(text[i+1:], '&'); n >= 0 && !quoted.MatchString(text[i+1:]) {
-				end = i + 1 + n
-			}
-			for k := i + 1; k < end; k++ {
-				mayGo[f.Start+k] = true
-			}
-		}
-	}
-	at := []int{0} // where in line what stands before k may have come from
-	for k := 0; k < len(out) && len(at) > 0; k++ {
-		var next []int
-		for _, i := range at {
-			if i < len(line) && line[i] == out[k] {
-				next = append(next, i+1)
-			}
-			if mayBeQuoted[i] && out[k] == '"' {
-				next = append(next, i)
-			}
-			if out[k] != '-' {
-				continue
-			}
-			if mayBeEmpty[i] {
-				next = append(next, i)
-			}
-			for j := i; j < len(line) && mayGo[j]; j++ {
-				next = append(next, j+1)
-			}
-		}
-		slices.Sort(next)
-		at = slices.Compact(next)
-	}
-	return slices.Contains(at, len(line))
-}
-
-var (
-	quoted       = regexp.MustCompile(`^\\*["']`)
-	dashedBytes  = regexp.MustCompile(`[0-9A-Fa-fu%\\-]{7,}`)
-	addressBytes = regexp.MustCompile(`[0-9A-Fa-fux.:%\\]{2,}`)
-	secretName   = regexp.MustCompile(`(?i)(?:^|[^a-z0-9]|\\.)(?:` + strings.ReplaceAll(treatment.DefaultRedact, ",", "|") + `)(?:[][][^=]*)?=$`)
-)
-
-// hostBehind returns how many bytes before text[i], where an @ stands or its
-// escape begins, may be a user; 0 for none.
-func hostBehind(text string, i int, request bool) int {
-	if !strings.ContainsRune(`@%\`, rune(text[i])) || decodedFully(text[i:min(len(text), i+20)])[0] != '@' {
-		return 0
-	}
-	for k := range i {
-		if k > 0 && !strings.ContainsRune("/Ff ", rune(text[k-1])) {
-			continue
-		}
-		if twoSlashesEnd.MatchString(decodedFully(text[:k])) || request && (k == 0 || text[k-1] == ' ') {
-			return i - k
-		}
-	}
-	return 0
-}
-
-var twoSlashesEnd = regexp.MustCompile(`//$|\\/\\?/$|/\\/$`)
-
-func decodedFully(s string) string {
-	for next := decodedOnce(s); next != s; next = decodedOnce(s) {
-		s = next
-	}
-	return s
-}
-
 var glued = regexp.MustCompile(`-[0-9a-f.:]*-`)
 
 // skeleton matches what a line of mode drop is in other modes.
 func skeleton(line string) *regexp.Regexp {
-	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(latin1(line)), "-", "(-|[0-9a-f.:]+)") + "$")
-}
-
-// latin1 makes a character of each byte: a regexp must be UTF-8.
-func latin1(s string) string {
-	var b strings.Builder
-	for _, c := range []byte(s) {
-		b.WriteRune(rune(c))
-	}
-	return b.String()
+	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(guardtest.Latin1(line)), "-", "(-|[0-9a-f.:]+)") + "$")
 }
 
 // isMasked reports whether a has no more bits than the mask leaves, or stands

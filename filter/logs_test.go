@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hushpipe/filter/counters"
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/treatment"
 )
@@ -19,9 +20,12 @@ import (
 func everyDay() *testCalendar {
 	cal := newCalendar()
 	cal.first = 0
-	cal.key = testKey(today)
+	cal.key = guardtest.Key(guardtest.Today)
 	return cal
 }
+
+// recordedLogs returns the recorded logs by file name.
+func recordedLogs(t testing.TB) map[string]string { return guardtest.Logs(t, "../testdata") }
 
 func formatOf(log string) string {
 	if log == "apache-combined-2015.log" {
@@ -35,7 +39,7 @@ func formatOf(log string) string {
 func TestLogs(t *testing.T) {
 	t.Parallel()
 	c := testCipher(t, "ipcrypt")
-	for name, log := range testLogs(t) {
+	for name, log := range recordedLogs(t) {
 		in := strings.SplitAfter(log, "\n")
 		want := make([]string, len(in))
 		for i, line := range in {
@@ -60,7 +64,7 @@ var (
 	refSecret = regexp.MustCompile(`([?&](?:` + strings.ReplaceAll(treatment.DefaultRedact, ",", "|") + `)=)[^& "]*`)
 	// What is passed by: time stamps, and escapes that part an address from
 	// what stands before it.
-	refPassed = regexp.MustCompile(stampPattern.String() + `|%(?:2[0-9a-dA-D]|3[b-fB-F])`)
+	refPassed = regexp.MustCompile(guardtest.Stamp.String() + `|%(?:2[0-9a-dA-D]|3[b-fB-F])`)
 	refPeer   = regexp.MustCompile(`^(.*?\[client )([^\]]*)(:\d+\].*)$`)
 )
 
@@ -68,7 +72,7 @@ func refLine(c *pseudonym.Cipher, log, line string) string {
 	line = refSecret.ReplaceAllString(line, "${1}-")
 	if log == "error.log" {
 		if m := refPeer.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil {
-			return refText(c, m[1], plainText) + refText(c, m[2], plainText) + refText(c, m[3], plainText) + "\n"
+			return refText(c, m[1], false) + refText(c, m[2], false) + refText(c, m[3], false) + "\n"
 		}
 	}
 	agent := len(line)
@@ -77,25 +81,25 @@ func refLine(c *pseudonym.Cipher, log, line string) string {
 	} else if i := strings.LastIndex(line, `" "`); i >= 0 {
 		agent = i + len(`" "`)
 	}
-	return refText(c, line[:agent], plainText) + refText(c, line[agent:], agentText)
+	return refText(c, line[:agent], false) + refText(c, line[agent:], true)
 }
 
-func refText(c *pseudonym.Cipher, text string, as strictness) (out string) {
+func refText(c *pseudonym.Cipher, text string, agent bool) (out string) {
 	at := 0
 	for _, span := range refPassed.FindAllStringIndex(text, -1) {
-		out += string(refRaw(c, []byte(text[at:span[0]]), as)) + text[span[0]:span[1]]
+		out += string(guardtest.Raw(c, []byte(text[at:span[0]]), agent)) + text[span[0]:span[1]]
 		at = span[1]
 	}
-	return out + string(refRaw(c, []byte(text[at:]), as))
+	return out + string(guardtest.Raw(c, []byte(text[at:]), agent))
 }
 
 // TestWrongFormat: whatever --format says, no address gets through.
 func TestWrongFormat(t *testing.T) {
 	t.Parallel()
-	for name, log := range testLogs(t) {
+	for name, log := range recordedLogs(t) {
 		log = log[:strings.LastIndexByte(log[:min(len(log), 12<<10)], '\n')+1]
 		known := map[netip.Addr]bool{}
-		for _, run := range refRun.FindAllString(log, -1) {
+		for _, run := range guardtest.Run.FindAllString(log, -1) {
 			if a, err := netip.ParseAddr(strings.Trim(run, ".")); err == nil {
 				known[a] = true
 			}
@@ -108,9 +112,9 @@ func TestWrongFormat(t *testing.T) {
 			t.Run(name+"/"+spec, func(t *testing.T) {
 				got, stats := treated(t, newConfig(t, spec), everyDay(), log)
 				assert.EqualValues(t, strings.Count(log, "\n"), stats.Lines)
-				for _, span := range refRun.FindAllStringIndex(got, -1) {
+				for _, span := range guardtest.Run.FindAllStringIndex(got, -1) {
 					run, before := got[span[0]:span[1]], got[max(0, span[0]-100):span[0]]
-					if refVersion([]byte(before+run+got[span[1]:min(len(got), span[1]+10)]), []int{len(before), len(before) + len(run)}) {
+					if guardtest.Version([]byte(before+run+got[span[1]:min(len(got), span[1]+10)]), []int{len(before), len(before) + len(run)}) {
 						continue
 					}
 					for core := run; core != ""; core = core[:max(0, strings.LastIndexByte(core, ':'))] { // ports

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"hushpipe/filter/guard/guardtest"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"hushpipe/format"
 )
 
 // TestNames: what is replaced of a malformed line, and what stays.
@@ -73,7 +73,7 @@ func TestNames(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, stats := treated(t, newConfig(t, "%t|%m"), newCalendar(), test.line+"\n")
-			assert.Equal(t, expand(t, testCipher(t, "ipcrypt"), test.want)+"\n", got)
+			assert.Equal(t, guardtest.Expand(t, guardtest.Cipher(t, "ipcrypt"), test.want)+"\n", got)
 			assert.EqualValues(t, 1, stats.Malformed)
 		})
 	}
@@ -304,61 +304,4 @@ func FuzzNames(f *testing.F) {
 		}
 		require.Zero(t, never.Stats().Failed)
 	})
-}
-
-// mayBeName is a plain reading of where names may be: it is generous.
-func mayBeName(line string) []bool {
-	may := make([]bool, len(line)+1)
-	mark := func(from, to int) {
-		for i := from; i < to; i++ {
-			may[i] = true
-		}
-	}
-	lead := len(line)
-	for _, p := range []*regexp.Regexp{regexp.MustCompile(` - `), stampPattern} {
-		if m := p.FindStringIndex(line); m != nil {
-			lead = min(lead, m[0])
-		}
-	}
-	if m := leadStamp.FindStringIndex(line); m != nil {
-		lead = m[1]
-	} else if lead == len(line) {
-		lead = len(leadWordsPattern.FindString(line))
-	}
-	mark(0, lead)
-	for at := 0; at < len(line); {
-		m := beforePattern.FindStringIndex(line[at:])
-		if m == nil {
-			break
-		}
-		mark(at+m[0], at+m[1])
-		at += m[1] - 1
-	}
-	for _, m := range stampedPattern.FindAllStringIndex(line, -1) {
-		mark(m[0], m[1])
-	}
-	for _, p := range []*regexp.Regexp{peerPattern, valuePattern} {
-		for _, m := range p.FindAllStringSubmatchIndex(line, -1) {
-			mark(m[2], m[3])
-		}
-	}
-	return may
-}
-
-var (
-	word             = `[^ \t\r]+[ \t\r]+`
-	leadStamp        = regexp.MustCompile(`^(?:[ \t\r]|\[[^]]{0,46}\]|<\d*>|[[({<"'/])*(?:` + stampPattern.String() + `)[])}>"',;:]*[ \t\r]*(?:` + word + `)?[^ \t\r]*`)
-	leadWordsPattern = regexp.MustCompile(`^(?:[ \t\r]|\[[^]]{0,46}\]|<\d*>)*(?:` + word + `)?[^ \t\r]*`)
-	beforePattern    = regexp.MustCompile(`(?:[^ \t\r]*,[ \t\r]+)*[^ \t\r]*[ \t\r]+-`)
-	stampedPattern   = regexp.MustCompile(`(?:[^ \t\r]*,[ \t\r]+)*(?:` + word + `)?[^ \t\r]*[ \t\r]+\[(?:` + stampPattern.String() + `)`)
-	peerPattern      = regexp.MustCompile(`(?i)(?:client|remote)[ \t]([^]]{0,300}|[^ ]*)`)
-	valuePattern     = regexp.MustCompile(`(?i)(?:` + strings.Join(clientEnds, "|") + `)["\\]*[ \t\r]*[:=](.*)`)
-	clientEnds       = []string{"ip", "addr", "address", "client", "remote", "for", "host", "xff", "forwarded"}
-)
-
-func TestShortEnds(t *testing.T) {
-	keys := format.ClientKeysOf(nil)
-	for _, end := range shortEnds {
-		assert.True(t, keys.MayEnd(end[len(end)-1]), end)
-	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/input"
 	"hushpipe/format/civil"
 )
@@ -63,7 +64,7 @@ func runPipe(t *testing.T, out Output, write func(w *os.File)) {
 func TestPipeEndsInLine(t *testing.T) {
 	var out collector
 	runPipe(t, &out, func(w *os.File) { io.WriteString(w, "one\ntw") })
-	assert.Equal(t, "one\ntw\n", out.lines[today])
+	assert.Equal(t, "one\ntw\n", out.lines[guardtest.Today])
 }
 
 // TestPipeLongLine: a line that does not fit into the copy of the pipe is moved out of
@@ -89,7 +90,7 @@ func TestPipeLongLine(t *testing.T) {
 				write(w)
 				io.WriteString(w, "short\n")
 			})
-			assert.Equal(t, "short\n"+line+"short\n", out.lines[today])
+			assert.Equal(t, "short\n"+line+"short\n", out.lines[guardtest.Today])
 		})
 	}
 }

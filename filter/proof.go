@@ -7,7 +7,9 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counters"
+	"hushpipe/filter/guard"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/reread"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/treatment"
 	"hushpipe/filter/where"
@@ -61,7 +63,7 @@ func NewProof(cfg Config, late format.Parser, cipher *pseudonym.Cipher, day civi
 	if cfg.Plan != nil {
 		p.Under(nil)
 	}
-	p.f.common = &dayCipher{Cipher: cipher, recent: newRing[client](maxClients)}
+	p.f.common = guard.NewCipher(cipher)
 	const left = "-:80"
 	p.drops = string(cipher.AppendName(nil, []byte(left))) == left
 	if cfg.Plan == nil {
@@ -285,11 +287,11 @@ func (p *Proof) hasClient(line []byte) bool {
 	}
 	words := bytes.FieldsFunc(line, func(r rune) bool { return isBetween(r) || r == ',' })
 	for _, word := range words {
-		if a, ok := pseudonym.ParseAddr(bareAddr(word)); ok && p.isPseudonym(a) {
+		if a, ok := pseudonym.ParseAddr(guard.BareAddr(word)); ok && p.isPseudonym(a) {
 			return true
 		}
 	}
-	return len(words) > 3 && slices.ContainsFunc(words[:len(words)-2], func(word []byte) bool { return string(bareAddr(word)) == "-" })
+	return len(words) > 3 && slices.ContainsFunc(words[:len(words)-2], func(word []byte) bool { return string(guard.BareAddr(word)) == "-" })
 }
 
 // isOdd reports whether a pseudonym is next to letters or digits in a word.
@@ -298,12 +300,12 @@ func (p *Proof) isOdd(word []byte) bool {
 		return true
 	}
 	for i := 0; i < len(word); {
-		if class[word[i]]&(inHex|inSep) == 0 {
+		if !guard.IsRunByte(word[i]) {
 			i++
 			continue
 		}
 		end := i
-		for end < len(word) && class[word[end]]&(inHex|inSep) != 0 {
+		for end < len(word) && guard.IsRunByte(word[end]) {
 			end++
 		}
 		run := word[i:end]
@@ -363,7 +365,7 @@ func leavesDash(word []byte) bool {
 
 var dot = []byte{'.'}
 
-func isGlue(c byte) bool { return class[c]&inName != 0 || c == '%' || c >= 0x80 }
+func isGlue(c byte) bool { return guard.IsNameByte(c) || c == '%' || c >= 0x80 }
 
 func (p *Proof) isPseudonym(a pseudonym.Addr) bool {
 	p.named = p.f.common.AppendAddr(p.named[:0], a)
@@ -508,8 +510,8 @@ func adds(line, out []byte, mark string) bool {
 // of it.
 func (p *Proof) missing(line, out []byte) (list []pseudonym.Addr) {
 	p.found, p.left = p.found[:0], p.left[:0]
-	Pseudonyms(line, func(a pseudonym.Addr) { p.found = append(p.found, a) })
-	Pseudonyms(out, func(a pseudonym.Addr) { p.left = append(p.left, a) })
+	reread.Pseudonyms(line, func(a pseudonym.Addr) { p.found = append(p.found, a) })
+	reread.Pseudonyms(out, func(a pseudonym.Addr) { p.left = append(p.left, a) })
 	for _, a := range p.found {
 		switch i := slices.Index(p.left, a); {
 		case i >= 0:

@@ -11,7 +11,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/reread"
 	"hushpipe/filter/treatment"
 	"hushpipe/format"
 	"hushpipe/format/policy"
@@ -25,7 +27,7 @@ func proofOf(t testing.TB, cfg Config, late format.Parser, modes ...string) *Pro
 		require.NoError(t, err)
 		list = append(list, m)
 	}
-	return NewProof(cfg, late, pseudonym.NewProof(testKey(today), list), math.MinInt32)
+	return NewProof(cfg, late, pseudonym.NewProof(guardtest.Key(guardtest.Today), list), math.MinInt32)
 }
 
 var proofModes = []string{"ipcrypt", "pfx", "mask=24/48", "drop", "keep"}
@@ -34,7 +36,7 @@ var proofModes = []string{"ipcrypt", "pfx", "mask=24/48", "drop", "keep"}
 // but keep in what it reads there is.
 func TestProofOfLogs(t *testing.T) {
 	t.Parallel()
-	logs := testLogs(t)
+	logs := recordedLogs(t)
 	specs := map[string]string{}
 	for name := range logs {
 		specs[name] = formatOf(name)
@@ -105,7 +107,7 @@ func TestUnfit(t *testing.T) {
 			`fields = { client = "drop", time = "keep", url = "keep", status = "keep", size = "keep" }`))
 		require.Empty(t, mistakes)
 		cfg := streamsConfigs(t, of)[0]
-		p := NewProof(cfg, nil, pseudonym.NewProof(testKey(today), []pseudonym.Mode{cfg.Mode}), today)
+		p := NewProof(cfg, nil, pseudonym.NewProof(guardtest.Key(guardtest.Today), []pseudonym.Mode{cfg.Mode}), guardtest.Today)
 		got, _ := p.Unfit([]byte(log.String()))
 		for _, place := range want {
 			assert.Contains(t, got, place, name)
@@ -120,7 +122,7 @@ func TestUnfit(t *testing.T) {
 // FuzzProof: whatever stands in a log, nothing is wrong with what a Filter made of it, also
 // after the lines of a person were falsified. No client can make an audit say otherwise.
 func FuzzProof(f *testing.F) {
-	logs := testLogs(f)
+	logs := recordedLogs(f)
 	for i, s := range lineSpecs {
 		f.Add(uint8(i), uint8(i), s.lines)
 		f.Add(uint8(len(lineSpecs)+i), uint8(i), s.lines)
@@ -167,7 +169,7 @@ func FuzzProof(f *testing.F) {
 		var lines, by string
 		var p *Proof
 		var cfg Config
-		key := testKey(today)
+		key := guardtest.Key(guardtest.Today)
 		if n := int(spec) % (len(configs) + len(proofPlans)); n < len(configs) {
 			cfg, by = configs[n], lineSpecs[n].format
 			name := proofModes[int(mode)%len(proofModes)]
@@ -208,9 +210,9 @@ func FuzzProof(f *testing.F) {
 // falsifyFirst falsifies a line of the first address in it.
 func falsifyFirst(t *testing.T, cfg Config, key *pseudonym.Key, line []byte) {
 	var found []pseudonym.Addr
-	Pseudonyms(line, func(a pseudonym.Addr) { found = append(found, a) })
+	reread.Pseudonyms(line, func(a pseudonym.Addr) { found = append(found, a) })
 	if len(found) > 0 {
-		f, err := NewFalsifier([]format.Parser{cfg.Parser}, []*pseudonym.Cipher{pseudonym.New(key, cfg.Mode)}, Person{Addrs: found[:1]})
+		f, err := reread.NewFalsifier([]format.Parser{cfg.Parser}, []*pseudonym.Cipher{pseudonym.New(key, cfg.Mode)}, reread.Person{Addrs: found[:1]})
 		require.NoError(t, err)
 		f.Falsify(bytes.TrimSuffix(line, newline))
 	}

@@ -93,7 +93,7 @@ func (f *Filter) provenGroup(text []byte) pseudonym.Group {
 			clear(p.known)
 		}
 		p.met.of = &provenGroup{}
-		p.met.of.Group, g.scratch = f.guard.cipher.AppendGroup(g.scratch, g.Rule, g.values)
+		p.met.of.Group, g.scratch = f.guard.Cipher.AppendGroup(g.scratch, g.Rule, g.values)
 		p.known[string(p.key)] = p.met.of
 	}
 	return p.met.of.Group

@@ -104,7 +104,7 @@ func checkGroups(t *testing.T, plan int, log string) (n int) {
 // TestGroupsOfWritten: of which group a line is shows in what was written of it.
 func TestGroupsOfWritten(t *testing.T) {
 	t.Parallel()
-	logs := testLogs(t)
+	logs := recordedLogs(t)
 	for i, of := range groupPlans {
 		n := 0
 		for name, log := range logs {

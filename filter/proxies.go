@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"hushpipe/filter/guard"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format"
 )
@@ -79,7 +80,7 @@ func hopAddr(text []byte) (pseudonym.Addr, bool) {
 	if len(text) == 0 {
 		return pseudonym.Addr{}, false
 	}
-	return pseudonym.ParseAddr(bareAddr(text))
+	return pseudonym.ParseAddr(guard.BareAddr(text))
 }
 
 // isPrivate reports whether an address is of a network that mod_remoteip believes internal
@@ -136,21 +137,8 @@ func (h *hops) next() bool {
 	if f.Kind == format.Forwarded {
 		start, end = forwardedFor(h.line, start, end)
 	}
-	for start < end {
-		n := wrapping(h.line[start:end])
-		if n == 0 {
-			break
-		}
-		start += n
-	}
-	for start < end {
-		n := wrappingEnd(h.line[start:end])
-		if n == 0 {
-			break
-		}
-		end -= n
-	}
-	h.hop = hop{h.field, start, end}
+	from, to := guard.Unwrap(h.line[start:end])
+	h.hop = hop{h.field, start + from, start + to}
 	return true
 }
 
@@ -163,7 +151,7 @@ func forwardedFor(line []byte, start, end int) (int, int) {
 			stop = start + n
 		}
 		name, _, ok := bytes.Cut(line[start:stop], []byte("="))
-		if ok && bytes.EqualFold(bytes.Trim(name, " \t"), forName) {
+		if ok && bytes.EqualFold(bytes.Trim(name, " \t"), []byte("for")) {
 			return start + len(name) + 1, stop
 		}
 		start = min(stop+1, end)

@@ -17,6 +17,7 @@ import (
 
 	"hushpipe/filter/archive"
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
 	"hushpipe/format/civil"
@@ -74,7 +75,7 @@ func manyDaysLog(lines int) string {
 		case i == lines/2:
 			fmt.Fprintf(&b, "%s 198.51.100.7\n", strings.Repeat("x", 600<<10))
 		case i == lines/3:
-			fmt.Fprintf(&b, "%s 198.51.100.7\n", strings.Repeat("y ", maxLine))
+			fmt.Fprintf(&b, "%s 198.51.100.7\n", strings.Repeat("y ", MaxLine))
 		default:
 			fmt.Fprintf(&b, "192.0.%d.%d - - [%s:10:00:00 +0000] \"GET /http-bind?room=room%d&n=%d HTTP/1.1\" 200 5\n", i%7, i%253, date, i%41, i)
 		}
@@ -144,7 +145,7 @@ func TestReplayDays(t *testing.T) {
 		}
 		return nil
 	}))
-	assert.Equal(t, map[civil.Day]calendar.Placement{today: calendar.Open, today - 1: calendar.Open, today - 2: calendar.Open,
+	assert.Equal(t, map[civil.Day]calendar.Placement{guardtest.Today: calendar.Open, guardtest.Today - 1: calendar.Open, guardtest.Today - 2: calendar.Open,
 		civil.NewDay(2015, 5, 17): calendar.Expired, civil.NewDay(2015, 5, 18): calendar.Expired}, found)
 
 	// The date of a line in no format proves nothing.
@@ -160,7 +161,7 @@ func TestFindDays(t *testing.T) {
 	f := New(newConfig(t, "auto"), newCalendar())
 	treatOne(f, combinedLine+"\n", nil, nil)
 	short := "192.0.2.1 - - " + `[21/Nov/2026:07:23:55 +0000] "" 200 5 "" ""` + "\n"
-	want := []placed{{today - 1, true, today - 1, calendar.Open}, {today, true, today, calendar.Open}}
+	want := []placed{{guardtest.Today - 1, true, guardtest.Today - 1, calendar.Open}, {guardtest.Today, true, guardtest.Today, calendar.Open}}
 	assert.Equal(t, want, f.findDays(nil, []byte(short+combinedLine+"\n")))
 }
 
@@ -178,7 +179,7 @@ func TestReplayFaults(t *testing.T) {
 	var out collector
 	err = r.Run(t.Context(), archive.NewReader(files, 2), &out)
 	require.EqualError(t, err, "read "+path+": its end is missing")
-	assert.Equal(t, "a\nbc\nd\nxxxxxxxxxx\ne\nf\n", out.lines[today])
+	assert.Equal(t, "a\nbc\nd\nxxxxxxxxxx\ne\nf\n", out.lines[guardtest.Today])
 }
 
 // TestReplayChanged: a file that is another one when its turn comes ends the run:
@@ -197,7 +198,7 @@ func TestReplayChanged(t *testing.T) {
 		err := r.Run(t.Context(), archive.NewReader(files, 2), &out)
 		require.EqualError(t, err, path+": "+name)
 		assert.ErrorAs(t, err, new(*archive.ChangedError))
-		assert.Equal(t, "a\nbc\n", out.lines[today])
+		assert.Equal(t, "a\nbc\n", out.lines[guardtest.Today])
 		assert.EqualValues(t, 2, r.Stats().Lines)
 	}
 	files := openFiles(t, "a\n")
@@ -205,7 +206,7 @@ func TestReplayChanged(t *testing.T) {
 	var out collector
 	r := newReplay(t, keeping(newConfig(t, "common")), "common", 2, newCalendar())
 	require.NoError(t, r.Run(t.Context(), archive.NewReader(files, 2), &out))
-	assert.Equal(t, "a\nb\n", out.lines[today], "a live log has grown")
+	assert.Equal(t, "a\nb\n", out.lines[guardtest.Today], "a live log has grown")
 }
 
 // TestReplayEnds: an error of the output and the end of the context end it, and
@@ -259,7 +260,7 @@ func TestReplayPanics(t *testing.T) {
 	r := NewReplay(cfg, []format.Parser{brittle{cfg.Parser}, brittle{newConfig(t, "common").Parser}}, newCalendar())
 	var out collector
 	require.NoError(t, r.Run(t.Context(), archive.NewReader(openFiles(t, "a\npanic\nb\n"), 2), &out))
-	assert.Equal(t, "a\nb\n", out.lines[today])
+	assert.Equal(t, "a\nb\n", out.lines[guardtest.Today])
 	assert.EqualValues(t, 1, r.Stats().Failed)
 }
 

@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 
+	"hushpipe/filter/guard"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/treatment"
 	"hushpipe/format"
@@ -13,7 +14,7 @@ import (
 type rewriter struct {
 	planned
 	redact *treatment.Redact
-	guard  guard
+	guard  guard.Guard
 	clean  cleanTexts
 	line   format.Line // that is treated
 	begin  ahead       // the client of the line
@@ -21,12 +22,15 @@ type rewriter struct {
 
 	// Who is counted by the current line, nil for nobody; who may be another
 	// address's later in the line.
-	who     *client
+	who     *guard.Client
 	addr    pseudonym.Addr
 	request *cleanText // what is known of its request, nil for nothing
 	agent   *cleanText // and of its user agent
 	doubt   doubt      // whether it is one line
 }
+
+// span is text[start:end].
+type span struct{ start, end int }
 
 // appendLine appends a line of a known format with its newline, field by field,
 // and notes who is counted, and what is known of the request.
@@ -49,14 +53,14 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 			if field.Start > 0 || field.End != w.begin.end {
 				sum = machine.Sum(text)
 			}
-			who := w.guard.cipher.find(text, sum)
+			who := w.guard.Cipher.Find(text, sum)
 			switch {
-			case i != counted && !w.guard.spares(field):
-				dst, who = appendStruckField(dst, field), nil
+			case i != counted && !w.guard.Spares(field):
+				dst, who = guard.AppendStruck(dst, field), nil
 			case who != nil && !field.Bare:
-				dst = who.appendTo(dst)
+				dst = who.AppendTo(dst)
 			default:
-				if dst, who = w.appendClient(dst, field, text, i == counted); i == counted && who == &w.guard.named {
+				if dst, who = w.appendClient(dst, field, text, i == counted); i == counted && w.guard.IsNamed(who) {
 					w.doubtClient(text)
 				}
 			}
@@ -66,7 +70,7 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 			continue
 		case format.UserAgent:
 			if w.who != nil {
-				if t := w.clean.at(w.who.agent); t.is(format.UserAgent, text) {
+				if t := w.clean.at(w.who.Agent); t.is(format.UserAgent, text) {
 					w.agent = t
 					continue // it goes as well
 				}
@@ -124,29 +128,29 @@ func (w *rewriter) note(t *cleanText) {
 		w.request = t
 	case format.UserAgent:
 		if w.agent = t; w.who != nil {
-			w.who.agent = t.place
+			w.who.Agent = t.place
 		}
 	}
 }
 
 // appendClient appends a field that holds one client, or a forwarded list in the
 // place of one, as behind a proxy whose header is logged for %h.
-func (w *rewriter) appendClient(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *client) {
+func (w *rewriter) appendClient(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *guard.Client) {
 	if !field.Bare {
 		if counted && bytes.IndexByte(text, ',') >= 0 {
-			return w.guard.appendClientList(dst, text, true)
+			return w.guard.AppendClientList(dst, text, true)
 		}
-		return w.guard.appendClient(dst, text)
+		return w.guard.AppendClient(dst, text)
 	}
-	dst, who := w.guard.appendClient(append(dst, '"'), text)
+	dst, who := w.guard.AppendClient(append(dst, '"'), text)
 	return append(dst, '"'), who
 }
 
 // appendKnown is appendClient, and faster for a client that the line begins with.
-func (w *rewriter) appendKnown(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *client) {
+func (w *rewriter) appendKnown(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *guard.Client) {
 	if field.Start == 0 && field.End == w.begin.end && !field.Bare {
-		if who := w.guard.cipher.find(text, w.begin.sum); who != nil {
-			return who.appendTo(dst), who
+		if who := w.guard.Cipher.Find(text, w.begin.sum); who != nil {
+			return who.AppendTo(dst), who
 		}
 	}
 	return w.appendClient(dst, field, text, counted)
@@ -155,20 +159,20 @@ func (w *rewriter) appendKnown(dst []byte, field *format.Field, text []byte, cou
 // appendField appends a field of another kind.
 func (w *rewriter) appendField(dst []byte, field *format.Field, text []byte, counted bool) []byte {
 	g := &w.guard
-	var who *client
+	var who *guard.Client
 	switch field.Kind {
 	case format.ClientList:
-		dst, who = g.appendClientList(dst, text, counted)
+		dst, who = g.AppendClientList(dst, text, counted)
 	case format.Forwarded:
-		dst, who = g.appendForwarded(dst, text, w.redact, counted)
+		dst, who = g.AppendForwarded(dst, text, w.redact, counted)
 	case format.Request:
-		return g.appendRequest(dst, text, w.redact)
+		return g.AppendRequest(dst, text, w.redact)
 	case format.URL:
-		return g.appendURL(dst, text, w.redact)
+		return g.AppendURL(dst, text, w.redact)
 	case format.UserAgent:
-		return g.appendText(dst, text, agentText)
+		return g.AppendAgent(dst, text)
 	default:
-		return g.appendText(dst, text, plainText)
+		return g.AppendText(dst, text)
 	}
 	if counted {
 		w.counts(who)
@@ -177,8 +181,8 @@ func (w *rewriter) appendField(dst []byte, field *format.Field, text []byte, cou
 }
 
 // counts notes who is counted by the current line, nil for nobody.
-func (w *rewriter) counts(who *client) {
+func (w *rewriter) counts(who *guard.Client) {
 	if w.who = who; who != nil {
-		w.addr = who.addr
+		w.addr = who.Addr
 	}
 }

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"hushpipe/filter/calendar"
+	"hushpipe/filter/guard"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/format/civil"
@@ -13,7 +14,7 @@ type router struct {
 	cal    Calendar
 	rec    recorder
 	mode   pseudonym.Mode
-	common *dayCipher // that of all days; nil: each has its own
+	common *guard.Cipher // that of all days; nil: each has its own
 
 	epoch uint64
 	dates map[civil.Day]slot // by the date that lines bear
@@ -42,7 +43,7 @@ type day struct {
 	expired bool // since its first line
 	met     bool // it is expired, and a line of it could be read
 	keyID   [8]byte
-	cipher  *dayCipher    // nil: to be made
+	cipher  *guard.Cipher // nil: to be made
 	counts  *rooms.Counts // nil: no room yet
 	groups  *groupsOfDay  // nil: no group yet
 	hitsOfDay
@@ -72,7 +73,7 @@ func (r *router) makeCipher(d *day) {
 	if d.expired {
 		placement = calendar.Expired
 	}
-	d.cipher = newDayCipher(r.cal.Key(d.day, placement), r.mode)
+	d.cipher = guard.NewCipher(pseudonym.New(r.cal.Key(d.day, placement), r.mode))
 }
 
 // overflow is how many lines had a pair that is not counted.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"hushpipe/filter/guard"
 	"hushpipe/filter/input"
 	"hushpipe/format/machine"
 )
@@ -25,9 +26,9 @@ const (
 	// batchSize is what a batch is made of, at most, but for a longer line: after a
 	// kill, one batch can stand twice.
 	batchSize = 64 << 10
-	// maxLine bounds a line. Apache's longest is about 98 KB: LimitRequestLine
+	// MaxLine bounds a line. Apache's longest is about 98 KB: LimitRequestLine
 	// and the header fields, each byte escaped to four.
-	maxLine = 1 << 20
+	MaxLine = 1 << 20
 )
 
 // Output takes treated batches.
@@ -288,7 +289,7 @@ func batchLen(lines []byte) int {
 }
 
 // cutter cuts what is read into whole lines. Of a line that is longer than
-// maxLine it leaves out what comes after the read in which that shows.
+// MaxLine it leaves out what comes after the read in which that shows.
 type cutter struct {
 	inCut bool // what comes next belongs to such a line
 }
@@ -307,7 +308,7 @@ func (c *cutter) cut(data []byte, last bool) (lines, rest []byte) {
 	}
 	end := bytes.LastIndexByte(data, '\n') + 1
 	lines, rest = data[:end], data[end:]
-	if len(rest) > 0 && (last || len(rest) > maxLine) {
+	if len(rest) > 0 && (last || len(rest) > MaxLine) {
 		c.inCut = !last
 		lines, rest = append(data, '\n'), nil
 	}
@@ -393,13 +394,13 @@ func (f *Filter) leaveOutAfterPanic(b *Batch) {
 	}
 }
 
-// cutLine returns the beginning of a line that is longer than maxLine. What
+// cutLine returns the beginning of a line that is longer than MaxLine. What
 // could begin an address there is left out with the rest.
 func cutLine(line []byte) []byte {
-	line = line[:maxLine]
+	line = line[:MaxLine]
 	for len(line) > 0 {
 		c := line[len(line)-1]
-		if class[c]&(inHex|inSep) == 0 && c != '%' && c != '\\' && c != 'u' {
+		if !guard.IsRunByte(c) && c != '%' && c != '\\' && c != 'u' {
 			break
 		}
 		line = line[:len(line)-1]

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/input"
 	"hushpipe/filter/rooms"
 	"hushpipe/format"
@@ -22,7 +23,7 @@ import (
 
 // TestRunReads: how the input is cut into reads does not matter.
 func TestRunReads(t *testing.T) {
-	log := testLogs(t)["combined.log"]
+	log := recordedLogs(t)["combined.log"]
 	log = strings.TrimSuffix(log[:strings.Index(log, "192.0.2.247")+3000], "\n")
 	want, wantStats := treated(t, newConfig(t, "combined"), newCalendar(), log)
 	for name, wrap := range map[string]func(io.Reader) io.Reader{
@@ -31,7 +32,7 @@ func TestRunReads(t *testing.T) {
 		f := New(newConfig(t, "combined"), newCalendar())
 		var out collector
 		require.NoError(t, f.Run(wrap(strings.NewReader(log)), &out), name)
-		assert.Equal(t, want, out.lines[today], name)
+		assert.Equal(t, want, out.lines[guardtest.Today], name)
 		assert.Equal(t, wantStats, f.Stats(), name)
 	}
 	two := log[:600]
@@ -40,7 +41,7 @@ func TestRunReads(t *testing.T) {
 		f := New(newConfig(t, "combined"), newCalendar())
 		var out collector
 		require.NoError(t, f.Run(io.MultiReader(strings.NewReader(two[:k]), strings.NewReader(two[k:])), &out))
-		assert.Equal(t, want, out.lines[today], k)
+		assert.Equal(t, want, out.lines[guardtest.Today], k)
 	}
 }
 
@@ -72,12 +73,12 @@ func TestNothingHeldBack(t *testing.T) {
 	want := []string{"", "a\n", "a\n", "a\nb\nc\n", "a\nb\nc\nd\n", "a\nb\nc\nd\n"}
 	reads := 0
 	in := &script{pieces: []string{"a\n", "b", "\nc\n", "d\n", "e"}, before: func(read int) {
-		assert.Equal(t, want[read], out.lines[today])
+		assert.Equal(t, want[read], out.lines[guardtest.Today])
 		reads++
 	}}
 	require.NoError(t, f.Run(in, &out))
 	assert.Equal(t, 6, reads)
-	assert.Equal(t, "a\nb\nc\nd\ne\n", out.lines[today], "the last line gets its newline")
+	assert.Equal(t, "a\nb\nc\nd\ne\n", out.lines[guardtest.Today], "the last line gets its newline")
 }
 
 func TestRunErrors(t *testing.T) {
@@ -86,12 +87,12 @@ func TestRunErrors(t *testing.T) {
 	f := New(keeping(newConfig(t, "common")), newCalendar())
 	err := f.Run(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(boom)), &out)
 	assert.Equal(t, boom, err)
-	assert.Equal(t, "a\nb\n", out.lines[today], "what was read is not lost")
+	assert.Equal(t, "a\nb\n", out.lines[guardtest.Today], "what was read is not lost")
 
 	out = collector{}
 	f = New(keeping(newConfig(t, "common")), newCalendar())
 	assert.Equal(t, input.ErrStopped, f.Run(io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(input.ErrStopped)), &out))
-	assert.Equal(t, "a\n", out.lines[today], "the next process may read the end of b")
+	assert.Equal(t, "a\n", out.lines[guardtest.Today], "the next process may read the end of b")
 	assert.EqualValues(t, 1, f.Stats().Lines)
 
 	f = New(keeping(newConfig(t, "common")), newCalendar())
@@ -108,20 +109,20 @@ func (r *refusing) Put(*Batch) error { return r.err }
 // TestRunLongLines: lines of many sizes, at the border of what is read at once
 // and of what a line may have.
 func TestRunLongLines(t *testing.T) {
-	for _, size := range []int{readSize - 1, readSize, readSize + 1, maxLine - 1, maxLine, maxLine + 1, 3 * maxLine} {
-		kept := min(size, maxLine)
+	for _, size := range []int{readSize - 1, readSize, readSize + 1, MaxLine - 1, MaxLine, MaxLine + 1, 3 * MaxLine} {
+		kept := min(size, MaxLine)
 		log := "short\n" + strings.Repeat("x", size) + "\nshort\n" + strings.Repeat("y", size)
 		want := "short\n" + strings.Repeat("x", kept) + "\nshort\n" + strings.Repeat("y", kept) + "\n"
 		for _, in := range []io.Reader{strings.NewReader(log), iotest.HalfReader(strings.NewReader(log))} {
 			f := New(keeping(newConfig(t, "common")), newCalendar())
 			var out collector
 			require.NoError(t, f.Run(in, &out))
-			if out.lines[today] != want {
-				assert.Equal(t, shortened(want), shortened(out.lines[today]))
-				assert.Fail(t, "the output differs", "%d: %d bytes, want %d", size, len(out.lines[today]), len(want))
+			if out.lines[guardtest.Today] != want {
+				assert.Equal(t, shortened(want), shortened(out.lines[guardtest.Today]))
+				assert.Fail(t, "the output differs", "%d: %d bytes, want %d", size, len(out.lines[guardtest.Today]), len(want))
 			}
 			cut := uint64(0)
-			if size > maxLine {
+			if size > MaxLine {
 				cut = 2
 			}
 			assert.Equal(t, cut, f.Stats().Cut, size)
@@ -153,7 +154,7 @@ func TestPanic(t *testing.T) {
 	} {
 		f, out := NewStream(cfg, newCalendar()), bytes.Buffer{}
 		require.NoError(t, f.Run(strings.NewReader(log), &stream{w: &out}))
-		assert.Equal(t, expand(t, testCipher(t, "ipcrypt"), want), out.String(), log)
+		assert.Equal(t, guardtest.Expand(t, guardtest.Cipher(t, "ipcrypt"), want), out.String(), log)
 		assert.EqualValues(t, strings.Count(log, "panic"), f.Stats().Failed, log)
 		assert.Regexp(t, `^hushpipe/filter\.brittle\.Parse \(run_test\.go:\d+\)$`, f.Fault())
 	}
@@ -164,7 +165,7 @@ func TestPanicWhileCounting(t *testing.T) {
 	f, b := New(newConfig(t, "combined"), newCalendar()), &Batch{}
 	f.renew()
 	f.treatLines(b, []byte(lineOf("192.0.2.1", "a", "")+"\n"))
-	f.days[today].counts = &rooms.Counts{} // it was not made by NewCounts
+	f.days[guardtest.Today].counts = &rooms.Counts{} // it was not made by NewCounts
 	f.treatLines(b, []byte(lineOf("192.0.2.2", "b", "")+"\n"+lineOf("192.0.2.3", "", "")+"\n"))
 	stats := f.Stats()
 	assert.Zero(t, stats.Failed)
@@ -187,7 +188,7 @@ func TestPanicWhileCutting(t *testing.T) {
 }
 
 func TestCutLine(t *testing.T) {
-	long := strings.Repeat("x", maxLine)
+	long := strings.Repeat("x", MaxLine)
 	for tail, want := range map[string]string{
 		"":           "",
 		"192.0.2.":   "",
@@ -196,10 +197,10 @@ func TestCutLine(t *testing.T) {
 		`y\u00`:      "y",
 		" ":          " ",
 	} {
-		head := long[:maxLine-len(tail)]
+		head := long[:MaxLine-len(tail)]
 		assert.Equal(t, want, string(cutLine([]byte(head + tail + "1")))[len(head):], tail)
 	}
-	assert.Empty(t, cutLine([]byte(strings.Repeat("1", maxLine+1))))
+	assert.Empty(t, cutLine([]byte(strings.Repeat("1", MaxLine+1))))
 }
 
 // keeper is a CommitReader of pieces: Read returns one of them, and Ready is true

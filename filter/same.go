@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"reflect"
 
+	"hushpipe/filter/guard"
 	"hushpipe/format"
 )
 
@@ -71,9 +72,7 @@ func (s *sameLine) findClient(line []byte) bool {
 // isKeyless reports whether the line that was appended last has no pseudonym but the
 // client's: each other one would have been taken off the bounds.
 func (w *rewriter) isKeyless(line []byte) bool {
-	var unused bounds
-	unused.begin(len(line), true)
-	return w.doubt == noDoubt && w.guard.bounds == unused
+	return w.doubt == noDoubt && w.guard.IsUnused(len(line))
 }
 
 // appendSame appends a line as a stream that is alike wrote it, with the client under
@@ -115,8 +114,8 @@ func (f *Filter) see(line []byte) {
 		text := line[field.Start:field.End]
 		switch field.Kind {
 		case format.Client:
-			var who *client
-			if f.treated, who = f.appendKnown(f.treated[:0], field, text, true); who == &f.guard.named {
+			var who *guard.Client
+			if f.treated, who = f.appendKnown(f.treated[:0], field, text, true); f.guard.IsNamed(who) {
 				f.doubtClient(text)
 			}
 			f.counts(who)

@@ -104,7 +104,7 @@ func FuzzBeside(f *testing.F) {
 			f.Add(uint8(i), line)
 		}
 	}
-	for _, log := range testLogs(f) {
+	for _, log := range recordedLogs(f) {
 		for i, line := range strings.SplitN(log, "\n", 6)[:5] {
 			f.Add(uint8(i), strings.TrimSuffix(line, "\n"))
 		}
@@ -206,7 +206,7 @@ func TestShortTexts(t *testing.T) {
 		text := "https://example.org/" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + time.Duration(i).String()
 		put(referer, text, "left")
 	}
-	require.Len(t, s.recent.entries, shortMax)
+	require.Equal(t, shortMax, s.recent.Len())
 	require.Empty(t, find(referer, "https://example.org/a"), "the oldest made room")
 
 	_, sum := s.find(&format.Field{Kind: format.Plain, Role: format.RoleTime}, []byte("[22/Nov/2026:10:00:00 +0100]"))

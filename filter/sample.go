@@ -37,7 +37,7 @@ func (f *Filter) Sample(line []byte) Sample {
 	}
 	line = bytes.TrimPrefix(line, []byte(format.ByteOrderMark))
 	l := &f.line
-	if !s.Known || len(bytes.TrimSuffix(line, []byte("\r"))) == 0 || f.guard.cipher == nil {
+	if !s.Known || len(bytes.TrimSuffix(line, []byte("\r"))) == 0 || f.guard.Cipher == nil {
 		return s
 	}
 	parser := f.parser
@@ -50,7 +50,7 @@ func (f *Filter) Sample(line []byte) Sample {
 	names := format.FieldNames(parser, line, l)
 	spans := append([]format.Field(nil), l.Fields...)
 	f.parser.Parse(line, l)
-	f.guard.begin(len(line), true)
+	f.guard.Begin(len(line), true)
 	from := 0
 	for i := range l.Fields {
 		field := &l.Fields[i]

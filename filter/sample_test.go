@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/format"
 )
 
@@ -13,7 +14,7 @@ func TestSample(t *testing.T) {
 	c := testCipher(t, "ipcrypt")
 	for _, s := range steady {
 		got := New(newConfig(t, s.format), newCalendar()).Sample([]byte(s.line))
-		want := expand(t, c, s.want)
+		want := guardtest.Expand(t, c.Cipher, s.want)
 		assert.Equal(t, want, string(got.Line), s.name)
 		assert.Equal(t, s.name != "malformed", got.Known, s.name)
 		assert.Equal(t, got.Known, len(got.Fields) > 0, s.name)

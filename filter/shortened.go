@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"hushpipe/filter/recent"
 	"hushpipe/format"
 	"hushpipe/format/machine"
 )
@@ -9,7 +10,7 @@ import (
 // again and again, where nothing in that had to be replaced: the same referrers, the same
 // pages. It depends on no key then, and on nothing but the text and the field. A hash,
 // which does, is not remembered, nor is what is fast to compute again.
-type shortTexts struct{ recent ring[shortText] }
+type shortTexts struct{ recent recent.Table[shortText] }
 
 const (
 	shortMax = 1 << 12 // texts have 1.5 MiB
@@ -23,7 +24,7 @@ type shortText struct {
 	both  [shortLen]byte
 }
 
-func newShortTexts() shortTexts { return shortTexts{newRing[shortText](shortMax)} }
+func newShortTexts() shortTexts { return shortTexts{recent.New[shortText](shortMax)} }
 
 // fieldKey tells fields apart that a plan can treat otherwise.
 func fieldKey(f *format.Field) uint32 {
@@ -37,14 +38,14 @@ func fieldKey(f *format.Field) uint32 {
 // find returns what is left of a text of a field, nil for not known, and the sum to put it
 // by, 0 for a text that is not remembered.
 func (s *shortTexts) find(field *format.Field, text []byte) (out []byte, sum uint64) {
-	if field.Kind < format.Text || uint(len(text)-minClean) > shortLen-minClean || len(s.recent.entries) == 0 {
+	if field.Kind < format.Text || uint(len(text)-minClean) > shortLen-minClean || s.recent.Len() == 0 {
 		return nil, 0
 	}
 	key := fieldKey(field)
 	sum = machine.Sum(text) + uint64(key)*0x9e3779b97f4a7c15 | 1
-	t := s.recent.first(sum)
+	t := s.recent.First(sum)
 	if !t.is(key, text) {
-		if t = s.recent.second(sum); !t.is(key, text) {
+		if t = s.recent.Second(sum); !t.is(key, text) {
 			return nil, sum
 		}
 	}
@@ -60,7 +61,7 @@ func (s *shortTexts) put(field *format.Field, text, out []byte, sum uint64) {
 	if len(text)+len(out) > shortLen {
 		return
 	}
-	t, _ := s.recent.put(sum)
+	t, _ := s.recent.Put(sum)
 	t.field, t.n, t.m = fieldKey(field), uint16(len(text)), uint16(len(out))
 	copy(t.both[copy(t.both[:], text):], out)
 }

@@ -260,7 +260,7 @@ func (s *Streams) parseFast(line []byte) bool {
 			return true
 		}
 	}
-	return s.fast != nil && !f.hasNUL && len(line) <= maxLine && s.fast.ParseFastAll(line, &f.delims, l)
+	return s.fast != nil && !f.hasNUL && len(line) <= MaxLine && s.fast.ParseFastAll(line, &f.delims, l)
 }
 
 // read reads s.line, and looks at what conditions are about. Of a plain line there is nothing
@@ -351,7 +351,6 @@ func (s *Streams) write(b *Batch, room int) {
 		case s.parsed != &f.line:
 			f.line.Copy(s.parsed)
 		}
-		f.guard.raw = nil
 		f.write(of.batch, s.line, true, s.usual)
 	}
 	if !s.went && s.known {
@@ -366,7 +365,7 @@ func (s *Streams) writePlain(b *Batch, room int) {
 		of.begin(b, 0, room)
 	}
 	f := of.Filter
-	f.some, f.wrote, f.begin.end, f.guard.raw = false, nil, -1, nil
+	f.some, f.wrote, f.begin.end = false, nil, -1
 	f.stats.Lines++
 	f.write(of.batch, s.line, true, true)
 }

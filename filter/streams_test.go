@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"hushpipe/filter/guard/guardtest"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/treatment"
@@ -296,7 +297,7 @@ rooms = ["jitsi"]
 	require.Contains(t, treat(whole), "room=a")
 	require.NotContains(t, treat(whole+glued("b")), "room=b")
 	require.EqualValues(t, 1, f.Stats().Glued)
-	f.days[today].counts = &rooms.Counts{} // it was not made by NewCounts
+	f.days[guardtest.Today].counts = &rooms.Counts{} // it was not made by NewCounts
 	require.Empty(t, treat(glued("c")))
 	require.NotEmpty(t, s.Fault())
 }
@@ -366,7 +367,7 @@ func FuzzFields(f *testing.F) {
 			f.Add(uint8(i), line, uint16(7*k), uint16(3*k+20))
 		}
 	}
-	for _, log := range testLogs(f) {
+	for _, log := range recordedLogs(f) {
 		for i, line := range strings.SplitN(log, "\n", 6)[:5] {
 			f.Add(uint8(i), strings.TrimSuffix(line, "\n"), uint16(11*i), uint16(70*i))
 		}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"hushpipe/filter/guard/guardtest"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -99,13 +101,13 @@ func TestSteadyLines(t *testing.T) {
 			}
 			treat()
 			require.Len(t, b.Parts, 1)
-			assert.Equal(t, strings.Repeat(expand(t, c, want), 3), string(b.Parts[0].Lines))
+			assert.Equal(t, strings.Repeat(guardtest.Expand(t, c.Cipher, want), 3), string(b.Parts[0].Lines))
 			assert.Equal(t, records, len(b.Parts[0].Records) > 0, "a room is counted")
 			for range 3 {
 				treat()
 			}
 			assert.Zero(t, testing.AllocsPerRun(100, treat))
-			assert.Equal(t, strings.Repeat(expand(t, c, want), 3), string(b.Parts[0].Lines))
+			assert.Equal(t, strings.Repeat(guardtest.Expand(t, c.Cipher, want), 3), string(b.Parts[0].Lines))
 			assert.Empty(t, b.Parts[0].Records)
 			assert.Zero(t, f.Stats().Failed+f.Stats().Adjusted+f.Stats().Overflow)
 		})
@@ -125,7 +127,7 @@ func TestSteadyLines(t *testing.T) {
 //
 //	go test ./filter -run xxx -bench Treat
 func BenchmarkTreat(b *testing.B) {
-	logs := testLogs(b)
+	logs := recordedLogs(b)
 	combined := logs["apache-combined-2015.log"]
 	for _, bench := range []struct{ name, format, log string }{
 		{"format=combined", "combined", combined},

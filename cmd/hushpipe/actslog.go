@@ -8,8 +8,8 @@ import (
 	"os"
 	"strconv"
 
-	"hushpipe/filter"
 	"hushpipe/filter/acts"
+	"hushpipe/filter/freetext"
 	"hushpipe/filter/policies"
 	"hushpipe/format/civil"
 )
@@ -25,7 +25,7 @@ type actor struct {
 // years, so newActor removes from it the names, and whatever may be an address, a
 // telephone number or the name of a client. It logs a note if it removed anything.
 func newActor(what, reason string, names []string, log *messageLog) actor {
-	clean := filter.Reason(reason, names...)
+	clean := freetext.Clean(reason, names...)
 	if clean != reason {
 		log.notef("--reason names what may be an address, a telephone or a client, which is left out, as it is kept for three years: it is noted as %q; hint: name the case by its number, as in \"case 12\" or \"#48213\"", clean)
 	}

@@ -18,11 +18,11 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"hushpipe/filter"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/policies"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
+	"hushpipe/filter/reread"
 	"hushpipe/format"
 	"hushpipe/format/civil"
 	"hushpipe/format/policy"
@@ -150,8 +150,8 @@ func (p *findPlace) userOf(c *pseudonym.Cipher) []byte {
 
 // falsifier returns the Falsifier that recognises and changes the lines of a person on
 // a day.
-func (p *findPlace) falsifier(day civil.Day, ciphers []*pseudonym.Cipher, who filter.Person) (*filter.Falsifier, error) {
-	f, err := filter.NewFalsifier(p.parsers(day), ciphers, who)
+func (p *findPlace) falsifier(day civil.Day, ciphers []*pseudonym.Cipher, who reread.Person) (*reread.Falsifier, error) {
+	f, err := reread.NewFalsifier(p.parsers(day), ciphers, who)
 	if err != nil {
 		return nil, err
 	}

@@ -23,8 +23,8 @@
 //	format/statement        the privacy notice: claims as sentences
 //	format/trafficfile      the daily file of traffic figures
 //	format/trafficreport    traffic figures as text, CSV, JSON and a page
-//	filter                  the line loop, on one processor or on all; the leak guard,
-//	                        redaction, the buffer before the disk
+//	filter                  the line loop, on one processor or on all; which fields of a
+//	                        line are kept, the buffer before the disk
 //	filter/acts             acts.log: who looked for a person or erased lines, and why
 //	filter/archive          plain and compressed files as one stream of blocks, read ahead
 //	filter/audit            what status, audit, --check and replay see of a DIR
@@ -39,7 +39,9 @@
 //	filter/entries          a bound on the number of lines
 //	filter/fleet            one count of several hosts
 //	filter/fleet/ratchet    the keys that hosts share
+//	filter/freetext         what is kept of a text that a person types, such as a reason
 //	filter/groups           lines that wait until there are enough people
+//	filter/guard            the leak guard: of a text what may be written, with pseudonyms
 //	filter/input            the log as it comes: a pipe that keeps what is not committed,
 //	                        a FIFO, a raw file
 //	filter/journal          checksummed frames of opaque bytes
@@ -48,7 +50,10 @@
 //	filter/pairs            pairs of room and address in an engine, and their counts
 //	filter/policies         which policy ran when
 //	filter/pseudonym        addresses, ipcrypt, sub-keys
+//	filter/recent           a table of what was put into it last
 //	filter/registry         the records and counters of processes
+//	filter/reread           lines that were written: their days, pseudonyms turned back, a
+//	                        person's lines made nobody's
 //	filter/retention        the clock that is believed, rules, what is deleted when; the
 //	                        goroutine that does it
 //	filter/reveal           for a pseudonym the key of its day, and the lines that hold it

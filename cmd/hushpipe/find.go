@@ -15,12 +15,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"hushpipe/filter"
 	"hushpipe/filter/acts"
 	"hushpipe/filter/audit"
 	"hushpipe/filter/policies"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
+	"hushpipe/filter/reread"
 	"hushpipe/filter/reveal"
 	"hushpipe/format/civil"
 	"hushpipe/format/prose"
@@ -102,7 +102,7 @@ type findPlace struct {
 // foundDay is what a search found in a file of a day, and the Falsifier for its lines.
 type foundDay struct {
 	*reveal.Found
-	falsifier *filter.Falsifier
+	falsifier *reread.Falsifier
 }
 
 // openAll opens DIR and the directories below it, or the streams that are named.
@@ -191,7 +191,7 @@ func (f *finder) openOne(path, keyDir string) error {
 	if err != nil {
 		return err
 	}
-	keys.Scan = filter.Pseudonyms
+	keys.Scan = reread.Pseudonyms
 	p := &findPlace{finder: f, path: path, keyDir: keyDir, keys: keys, terms: terms}
 	f.places = append(f.places, p)
 	if p.has, err = keys.Days(); err != nil {
@@ -335,7 +335,7 @@ func (f *finder) fail(err error) {
 // person returns how the lines of a day show the person, the ciphers that were used,
 // and whether the lines contain these pseudonyms only in the spelling that hushpipe
 // writes. It reports what cannot be found.
-func (p *findPlace) person(day civil.Day) (who filter.Person, ciphers []*pseudonym.Cipher, canonical bool, err error) {
+func (p *findPlace) person(day civil.Day) (who reread.Person, ciphers []*pseudonym.Cipher, canonical bool, err error) {
 	key, err := p.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
 		if p.subject.user == "" || p.hashesUsers() {

@@ -22,6 +22,7 @@ import (
 	"hushpipe/filter/policies"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/filter/registry"
+	"hushpipe/filter/reread"
 	"hushpipe/filter/reveal"
 	"hushpipe/format/civil"
 )
@@ -96,7 +97,7 @@ type revealer struct {
 	keys    *reveal.Reader
 	out     io.Writer
 	ciphers map[civil.Day]*pseudonym.Cipher // nil if the day cannot be revealed, which was logged
-	dater   *filter.Dater
+	dater   *reread.Dater
 	failed  bool
 }
 
@@ -122,7 +123,7 @@ func (r *revealer) openDir(path string) (err error) {
 	if r.keys, err = reveal.Open(path, cmp.Or(r.keyDir, registry.StreamKeys(path)), r.log.report); err != nil {
 		return err
 	}
-	r.keys.Scan = filter.Pseudonyms
+	r.keys.Scan = reread.Pseudonyms
 	r.path = path
 	return nil
 }
@@ -239,7 +240,7 @@ func (r *revealer) dayOf(p pseudonym.Addr) (civil.Day, error) {
 func (r *revealer) lines(in *os.File) error {
 	const pause = 100 * time.Millisecond
 	var err error
-	if r.dater, err = filter.NewDater(time.Local); err != nil {
+	if r.dater, err = reread.NewDater(time.Local); err != nil {
 		return err
 	}
 	scan := bufio.NewReaderSize(in, filter.MaxLine+1)
@@ -319,7 +320,7 @@ func (r *revealer) reveal() error {
 				wanted = map[pseudonym.Addr]bool{}
 				held[s.day] = wanted
 			}
-			filter.Pseudonyms(r.text[start:s.end], func(a pseudonym.Addr) {
+			reread.Pseudonyms(r.text[start:s.end], func(a pseudonym.Addr) {
 				// The rest is not reversible, or not a client's address.
 				if addr, ok := s.cipher.Reveal(a); ok && addr.IsClient() && (!a.Is4() || s.cipher.Keeps4()) {
 					wanted[a] = false
@@ -343,7 +344,7 @@ func (r *revealer) reveal() error {
 			continue
 		}
 		var n, left int
-		text, n, left = filter.AppendRevealed(text, lines, s.cipher, func(a pseudonym.Addr) bool { return held[s.day][a] })
+		text, n, left = reread.AppendRevealed(text, lines, s.cipher, func(a pseudonym.Addr) bool { return held[s.day][a] })
 		total += n
 		if n > 0 {
 			r.days = append(r.days, s.day)

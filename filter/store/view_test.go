@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"hushpipe/filter"
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/reread"
 	"hushpipe/filter/reveal"
 	"hushpipe/format/civil"
 )
@@ -29,7 +29,7 @@ func (b *bed) ciphers(files map[civil.Day]string) *reveal.Reader {
 	}
 	c, err := reveal.Open(b.dir, "", b.cfg.Log)
 	require.NoError(b, err)
-	c.Scan = filter.Pseudonyms
+	c.Scan = reread.Pseudonyms
 	b.Cleanup(func() { c.Close() })
 	return c
 }

@@ -1,0 +1,204 @@
+package freetext
+
+import (
+	"encoding/hex"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// What follows finds addresses and telephones among the numbers of a reason. It rather
+// takes too many for one: who writes a reason reads what is left of it, and can say of what
+// it is the number, as in "ticket 3221225991", "#3221225991" or "cases 3, 5, 2, 7".
+
+// numbered are numbers of which the text says that they are no address.
+var numbered = regexp.MustCompile(`(?i)(?:#|\b(?:tickets?|cases?|incidents?|requests?|orders?|files?|ref|ids?|numbers?|nos?|nrn?|nummern?|az|aktenzeichen|vorg[aä]nge?|f[aä]lle?|anträge?|antrag|saks?|saker|saksnummer|commits?|hash|md5|build)\b)` +
+	`[.:#]*\s*#?[0-9a-f]+(?:(?:\s*[,/&+]\s*|\s+(?:and|und|og)\s+)#?[0-9a-f]+)*\b`)
+
+// withoutNumbers returns a text without the signs in it that are addresses as one number,
+// or the hexadecimal of a text with one.
+func withoutNumbers(text string, whom []string) string {
+	counted := numbered.FindAllStringIndex(text, -1)
+	return replaced(text, sign, func(at, end int) bool {
+		if plain, err := hex.DecodeString(text[at:end]); err == nil && isVisible(string(plain)) && withoutNames(string(plain), whom) != string(plain) {
+			return true
+		}
+		if slices.ContainsFunc(counted, func(c []int) bool { return c[0] <= at && end <= c[1] }) || isGlued(text, at, end) {
+			return false
+		}
+		return isBareAddr(text[at:end])
+	})
+}
+
+// sign is letters and digits.
+var sign = regexp.MustCompile(`[\pL\d]+`)
+
+// replaced returns a text with "-" for what is found in it and is so.
+func replaced(text string, found *regexp.Regexp, is func(at, end int) bool) string {
+	var out strings.Builder
+	from := 0
+	for _, at := range found.FindAllStringIndex(text, -1) {
+		if is(at[0], at[1]) {
+			out.WriteString(text[from:at[0]] + gone)
+			from = at[1]
+		}
+	}
+	return out.String() + text[from:]
+}
+
+// isGlued reports whether text[at:end] is a part of a longer sign, such as INC-3221225991.
+func isGlued(text string, at, end int) bool {
+	const glue = "-_/"
+	before, n := utf8.DecodeLastRuneInString(text[:at])
+	wide, _ := utf8.DecodeLastRuneInString(text[:at-n])
+	after, n := utf8.DecodeRuneInString(text[end:])
+	next, _ := utf8.DecodeRuneInString(text[end+n:])
+	return strings.ContainsRune(glue, before) && isWordRune(wide) || strings.ContainsRune(glue, after) && isWordRune(next)
+}
+
+func isHexRune(r rune) bool { return '0' <= r && r <= '9' || 'a' <= r|0x20 && r|0x20 <= 'f' }
+
+func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// isBareAddr reports whether a sign may be an address: an IPv4 address that a client can
+// have as a decimal, a hexadecimal or a binary number, or 32 hexadecimal digits. A date
+// such as 20261122 is none.
+func isBareAddr(text string) bool {
+	if n, err := strconv.ParseUint(text, 10, 32); err == nil && text[0] != '0' {
+		_, err := time.Parse("20060102", text)
+		return n >= 1<<24 && n < 224<<24 && (err != nil || text > "21")
+	}
+	if strings.Trim(text, "01") == "" {
+		return len(text) == 32
+	}
+	return (len(text) == 8 || len(text) == 32) && isMixedHex(text)
+}
+
+// isMixedHex reports whether a text has hexadecimal digits of both kinds, and no other
+// letters.
+func isMixedHex(text string) bool {
+	return strings.ContainsAny(text, "0123456789") && strings.ContainsAny(text, "abcdefABCDEF") &&
+		!strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) && !isHexRune(r) })
+}
+
+// isVisible reports whether a text is of visible ASCII alone.
+func isVisible(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// numberRow are numbers with something between them.
+var numberRow = regexp.MustCompile(`\d+(?:` + betweenNumbers + `\d+){3,}`)
+
+const betweenNumbers = `(?:\s+|\s*[.,;:/\\|_+*~='"^!&-]{1,3}\s*)`
+
+var digits = regexp.MustCompile(`\d+`)
+
+// listWord ends a text before a row of numbers and says that it is a list.
+var listWord = regexp.MustCompile(`(?i)(?:§|\b(?:tickets|cases|incidents|requests|orders|files|ids|numbers|nos|nrn|nummern|vorgänge|fälle|anträge|saker|lines|pages|pp|rooms|groups|zeilen|seiten|räume|gruppen|linjer|sider|rom|grupper)\b\.?)$`)
+
+// isListed reports whether a row of numbers after a text is a list. It looks at the end of
+// the text alone, as there may be many rows.
+func isListed(before string) bool {
+	const longest = 32 // more than a word and what is before it
+	before = strings.TrimRight(before, ":# \t\n\f\r")
+	return listWord.MatchString(before[max(0, len(before)-longest):])
+}
+
+// withoutRows returns a text without the rows of numbers in it that may be an address,
+// whatever stands between them.
+func withoutRows(text string) string {
+	var out strings.Builder
+	from := 0
+	for _, row := range numberRow.FindAllStringIndex(text, -1) {
+		all := digits.FindAllStringIndex(text[row[0]:row[1]], -1)
+		for i := range all {
+			all[i][0] += row[0]
+			all[i][1] += row[0]
+		}
+		for first := 0; first+3 < len(all); {
+			last := first + 1
+			mark := numberMark(text[all[first][1]:all[last][0]])
+			for last+1 < len(all) && numberMark(text[all[last][1]:all[last+1][0]]) == mark {
+				last++
+			}
+			at, end := all[first][0], all[last][1]
+			if !isAddrRow(text, all[first:last+1], mark) {
+				first = last
+				continue
+			}
+			out.WriteString(text[from:at] + gone)
+			from, first = end, last+1
+		}
+	}
+	return out.String() + text[from:]
+}
+
+// numberMark is what stands between two numbers: a blank, or a mark, however often and with
+// what blanks. A comma alone may be the point of another keyboard.
+func numberMark(text string) string {
+	if text == "," {
+		return "."
+	}
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return " "
+	}
+	return text[:1] + strings.TrimLeft(text, text[:1])
+}
+
+// isAddrRow reports whether four numbers of a row may be an address. A time of day is none,
+// nor are thousands, a list that says that it is one, or more numbers that ascend.
+func isAddrRow(text string, at [][]int, mark string) bool {
+	var numbers []int
+	bytes, four, padded := 0, false, false
+	first := at[0][1] - at[0][0]
+	for i, a := range at {
+		number := text[a[0]:a[1]]
+		n, err := strconv.Atoi(number)
+		if bytes++; err != nil || n > 255 || len(number) > 3 {
+			bytes = 0
+		}
+		four = four || bytes == 4
+		numbers = append(numbers, n)
+		padded = padded || i > 0 && len(number) == 3 && number[0] == '0'
+	}
+	switch begin, end := at[0][0], at[len(at)-1][1]; {
+	case !four || padded && first < 3 || isListed(text[:begin]):
+		return false
+	case len(at) > 4 && slices.IsSorted(numbers):
+		return false
+	case mark == ":":
+		before, _ := utf8.DecodeLastRuneInString(text[:begin])
+		after, _ := utf8.DecodeRuneInString(text[end:])
+		inside := func(r rune) bool { return r == ':' || isWordRune(r) } // of an IPv6 address
+		return !inside(before) && !inside(after) && !(len(at) == 4 && numbers[0] < 24 && numbers[1] < 60 && numbers[2] < 60)
+	}
+	return true
+}
+
+// telephone is the number of one, with the code of its country or its place.
+var telephone = regexp.MustCompile(`(?:\+|\b00)[1-9][\d\s/().-]{5,}\d|\(?\b0\d{1,5}\)?[\s/-]{1,3}\d{2,}(?:[ -]?\d{2,})*|\b0\d{6,14}\b`)
+
+// withoutTelephones returns a text without telephone numbers. A number that follows
+// another, as in a date or a file number, is none.
+func withoutTelephones(text string) string {
+	counted := numbered.FindAllStringIndex(text, -1)
+	return replaced(text, telephone, func(at, end int) bool {
+		number := text[at:end]
+		n := 0
+		for _, c := range number {
+			if '0' <= c && c <= '9' {
+				n++
+			}
+		}
+		_, err := time.Parse("02 01 2006", strings.NewReplacer("-", " ", "/", " ").Replace(number))
+		before, size := utf8.DecodeLastRuneInString(text[:at])
+		wide, _ := utf8.DecodeLastRuneInString(text[:at-size])
+		return n >= 7 && err != nil && !isWordRune(before) && !(before == ' ' && unicode.IsDigit(wide)) && !(strings.ContainsRune("-/.:_", before) && isWordRune(wide)) &&
+			!slices.ContainsFunc(counted, func(c []int) bool { return c[0] <= at && at < c[1] })
+	})
+}

@@ -1,0 +1,112 @@
+package guard
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"hushpipe/filter/pseudonym"
+	"hushpipe/filter/recent"
+	"hushpipe/format/machine"
+)
+
+// Cipher makes the pseudonyms of a day. It remembers the clients that it made some for
+// lately, as logs spell them.
+type Cipher struct {
+	*pseudonym.Cipher
+	recent recent.Table[Client]
+	long   Client // what appendText returned of a text that is too long for an entry
+}
+
+// maxClients have 4 MiB of entries.
+const maxClients = 1 << 15
+
+// Client is an address as a log spells it, and what the mode makes of it. It fills two
+// cache lines. What the caller notes with a client stays until it makes room for another.
+type Client struct {
+	Addr  pseudonym.Addr
+	Notes [3]uint64 // for the caller: of the rooms that it was counted in lately
+	Agent uint16    // for the caller: where the text of its user agent is
+
+	n, m uint8 // lengths of text and out; n is 0 in an unused entry
+	both [2 * maxPseudonym]byte
+}
+
+// NewCipher returns a Cipher that makes pseudonyms with c.
+func NewCipher(c *pseudonym.Cipher) *Cipher {
+	return &Cipher{Cipher: c, recent: recent.New[Client](maxClients)}
+}
+
+// Format writes no more than the Cipher does, for every verb: there are addresses in it.
+func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, fmt.Sprint(c.Cipher)) }
+
+// AppendTo appends what the mode makes of the address.
+func (k *Client) AppendTo(dst []byte) []byte {
+	// All of the field is copied: a copy of a known length needs no branch.
+	n := len(dst)
+	dst = slices.Grow(dst, maxPseudonym)
+	out := [maxPseudonym]byte(k.both[maxPseudonym:])
+	*(*[maxPseudonym]byte)(dst[n : n+maxPseudonym]) = out
+	return dst[:n+int(k.m)]
+}
+
+// is reports whether the log spells it so.
+func (k *Client) is(text []byte) bool { return string(k.both[:k.n]) == string(text) }
+
+// Prefetch brings near the entry of a spelling, by its hash.
+func (c *Cipher) Prefetch(sum uint64) {
+	k := c.recent.First(sum)
+	machine.Near(&k.Addr)
+	machine.Near(&k.both[len(k.both)-1])
+}
+
+// Find returns what is known of an address as text spells it, by the text's hash;
+// nil for an address that was not appended lately, and for any other text. It is
+// valid until the next call of appendText.
+func (c *Cipher) Find(text []byte, sum uint64) *Client {
+	if len(text) == 0 { // as in an unused entry
+		return nil
+	}
+	if k := c.recent.First(sum); k.is(text) {
+		return k
+	}
+	if k := c.recent.Second(sum); k.is(text) {
+		return k
+	}
+	return nil
+}
+
+// appendText appends what the mode makes of an address as text spells it, in the
+// forms of pseudonym.ParseAddr. What is known of it is valid until the next call,
+// nil for any other text; nothing is appended then.
+func (c *Cipher) appendText(dst, text []byte) ([]byte, *Client) {
+	sum := machine.Sum(text)
+	if k := c.Find(text, sum); k != nil {
+		return k.AppendTo(dst), k
+	}
+	a, ok := pseudonym.ParseAddr(text)
+	if !ok {
+		return dst, nil
+	}
+	start := len(dst)
+	dst = c.AppendAddr(dst, a)
+	if len(text) > maxPseudonym {
+		c.long = Client{Addr: a}
+		return dst, &c.long
+	}
+	k, _ := c.recent.Put(sum)
+	*k = Client{Addr: a, n: uint8(len(text)), m: uint8(len(dst) - start)}
+	copy(k.both[:maxPseudonym], text)
+	copy(k.both[maxPseudonym:], dst[start:])
+	return dst, k
+}
+
+// appendFound is AppendAddr for an address that text spells. It remembers those
+// that take long to work out.
+func (c *Cipher) appendFound(dst, text []byte, a pseudonym.Addr) []byte {
+	if c.Cost(a) == 1 {
+		return c.AppendAddr(dst, a)
+	}
+	dst, _ = c.appendText(dst, text)
+	return dst
+}

@@ -1,0 +1,150 @@
+package guard
+
+import (
+	"bytes"
+
+	"hushpipe/filter/recent"
+	"hushpipe/format"
+	"hushpipe/format/machine"
+)
+
+// In malformed lines, too, most quoted texts come again and again. QuotedTexts remembers,
+// as cleanTexts does for lines of a known format, those in which there is nothing but
+// runs of hexadecimal digits, dots and colons: no time stamp, no escape, and nothing that
+// tells the place of a client's name, whatever stands before and behind. A quote ends
+// all of these, so that where such a text stands in a line need not be read.
+type QuotedTexts struct {
+	recent recent.Table[quotedText]
+	seen   [1024]uint32 // hashes of texts that came lately: who comes once is not read for it
+}
+
+const (
+	quotedMax  = 1 << 12 // texts have a little more than 1 MiB
+	quotedRuns = 3       // a user agent has few
+	minQuoted  = 16      // shorter ones are not worth it
+	maxQuoted  = 224     // an entry fills four cache lines
+)
+
+type quotedText struct {
+	len uint8
+	textRuns
+	text [maxQuoted]byte
+}
+
+// textRuns are those of a text that have two separators, and are a part of an address.
+type textRuns struct {
+	n    uint8
+	runs [quotedRuns]struct{ start, end uint8 }
+}
+
+// knownSpan is a text of the line at hand, line[start:end].
+type knownSpan struct {
+	span
+	textRuns
+}
+
+// maxKnown bounds how many texts of a line are looked for.
+const maxKnown = 16
+
+// know notes, by position, which quoted texts of a malformed line are known.
+func (g *Guard) know(line []byte) {
+	g.known = g.known[:0]
+	at := bytes.IndexByte(line, '"')
+	if at < 0 || g.quoted == nil {
+		return
+	}
+	if g.quoted.recent.Len() == 0 {
+		g.quoted.recent = recent.New[quotedText](quotedMax)
+	}
+	for range maxKnown {
+		start := at + 1
+		n := bytes.IndexByte(line[min(start, len(line)):], '"')
+		if n < 0 {
+			n = len(line) - start // the line ends as a quote does
+		}
+		if at = start + n; at > len(line) {
+			return
+		}
+		if n < minQuoted || n > maxQuoted {
+			continue
+		}
+		// All that is compared and kept is the text, wherever the line goes on.
+		if t := g.quoted.find(line[start:at:len(line)], &g.names); t != nil {
+			g.known = append(g.known, knownSpan{span{start, at}, t.textRuns})
+		}
+	}
+}
+
+// find returns what is known of a text, nil for nothing. Of one that comes the second
+// time, it finds out. What it returned before may be another's now.
+func (q *QuotedTexts) find(text []byte, names *names) *quotedText {
+	sum := machine.Sum(text)
+	t := q.recent.First(sum)
+	if !t.is(text) {
+		if t = q.recent.Second(sum); !t.is(text) {
+			if slot := &q.seen[sum%uint64(len(q.seen))]; *slot != uint32(sum>>32) {
+				*slot = uint32(sum >> 32)
+				return nil
+			}
+			var found quotedText
+			if !found.read(text, names) {
+				return nil
+			}
+			t, _ = q.recent.Put(sum)
+			*t = found
+		}
+	}
+	return t
+}
+
+func (t *quotedText) is(text []byte) bool { return string(t.text[:t.len]) == string(text) }
+
+// read reports whether a text between quotes is one that can be known, and finds its runs.
+func (t *quotedText) read(text []byte, names *names) bool {
+	for i, c := range text {
+		switch c {
+		case '%', '\\', '[', ']', '{', '}', 0:
+			return false
+		case ':', '=':
+			if !names.isNoKey(text, i) {
+				return false
+			}
+		case ' ', '\t':
+			if i > 0 && text[i-1] == ',' && bytes.HasPrefix(text[i+1:], nginxServer) || i+1 < len(text) && text[i+1] == '-' || isPeer(text[:i]) {
+				return false
+			}
+		}
+		if MayBeginStamp(c) && beginsStamp(text[i:]) {
+			if _, n := format.TimeStamp(text[i:]); n > 0 {
+				return false
+			}
+		}
+	}
+	t.n = 0
+	for s := (runs{text: text, mode: plainRuns}); s.next(); {
+		if namesNobody(text, s.start, s.end) {
+			continue
+		}
+		if t.n == quotedRuns {
+			return false
+		}
+		t.runs[t.n].start, t.runs[t.n].end = uint8(s.start), uint8(s.end)
+		t.n++
+	}
+	t.len = uint8(copy(t.text[:], text))
+	return true
+}
+
+// isNoKey reports whether the colon or '=' at text[i] follows a word of the same text
+// that is no key of clients.
+func (n *names) isNoKey(text []byte, i int) bool {
+	start := i
+	for start > 0 && isKeyByte(text[start-1]) {
+		start--
+	}
+	if start == i || i-start > maxKeyLen {
+		return i > 0 && !isBlank(text[i-1]) && start == i
+	}
+	is, _ := n.isKey(text[start:i], true)
+	return !is
+}

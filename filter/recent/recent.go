@@ -1,0 +1,83 @@
+// Package recent implements a table of fixed size that holds what was put into it last.
+// guard remembers clients and quoted texts in such tables, and filter texts that stay as
+// they are.
+package recent
+
+// Table holds the entries that were put last: a new one takes the place of the oldest.
+// An index gives the entry at each of two places, which follow from the hash of a key. The
+// entry found there may have another key, so the caller compares the whole key: keys chosen
+// to have one hash make it slower, never wrong. E must have no pointers, which the garbage
+// collector would follow.
+//
+// A Table begins small and grows by doubling, which takes less than a millisecond. The zero
+// Table has no entries, and none must be put into it.
+type Table[E any] struct {
+	entries []E      // as many as a power of two
+	index   []uint16 // indexFactor times as many
+	sums    []uint64 // the hash of each entry's key
+	next    int      // the entry to be used next
+	most    int      // entries, at most 1 << 16
+}
+
+const (
+	minEntries  = 256
+	indexFactor = 8 // few entries share a place
+)
+
+// New returns a Table of at most so many entries, a power of two up to 1 << 16.
+func New[E any](most int) Table[E] {
+	t := Table[E]{most: most}
+	t.grow()
+	return t
+}
+
+// Len returns how many entries there are now, used or not.
+func (t *Table[E]) Len() int { return len(t.entries) }
+
+// At returns the entry at an index that Put returned.
+func (t *Table[E]) At(i uint16) *E { return &t.entries[int(i)&(len(t.entries)-1)] }
+
+func (t *Table[E]) place1(sum uint64) *uint16 { return &t.index[sum&uint64(len(t.index)-1)] }
+func (t *Table[E]) place2(sum uint64) *uint16 { return &t.index[sum>>32&uint64(len(t.index)-1)] }
+
+// First returns the entry at the first of the two places of a key with that hash.
+func (t *Table[E]) First(sum uint64) *E { return &t.entries[*t.place1(sum)] }
+
+// Second returns the entry at the second place.
+func (t *Table[E]) Second(sum uint64) *E { return &t.entries[*t.place2(sum)] }
+
+// Put returns an entry, with its index, for the caller to fill in under a key that is not in
+// the Table. Entries that were returned before may hold another key from now on.
+func (t *Table[E]) Put(sum uint64) (e *E, at int) {
+	if t.next == len(t.entries) {
+		if t.next = 0; len(t.entries) < t.most {
+			t.grow()
+		}
+	}
+	at = t.next
+	t.next++
+	t.enter(sum, at)
+	return &t.entries[at], at
+}
+
+// enter enters a new entry into the index.
+func (t *Table[E]) enter(sum uint64, at int) {
+	t.sums[at] = sum
+	place := t.place1(sum)
+	if i := *place; int(i) != at && t.place1(t.sums[i]) == place {
+		place = t.place2(sum) // the first one is taken
+	}
+	*place = uint16(at)
+}
+
+func (t *Table[E]) grow() {
+	old := t.sums
+	n := max(minEntries, 2*len(old))
+	entries := make([]E, n)
+	copy(entries, t.entries)
+	t.entries, t.index, t.sums = entries, make([]uint16, indexFactor*n), make([]uint64, n)
+	for i, sum := range old {
+		t.enter(sum, i)
+	}
+	t.next = len(old)
+}
