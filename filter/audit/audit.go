@@ -22,21 +22,21 @@ import (
 	"hushpipe/format/statement"
 )
 
-// Audit is what was claimed of a DIR, and what is found there.
+// Audit is the result of checking the claims made about a DIR.
 type Audit struct {
 	Dir   string    `json:"dir"`
 	Time  time.Time `json:"time"`
-	Bytes int64     `json:"bytes"` // of the files that were read
+	Bytes int64     `json:"bytes"` // size of the files read
 	Lines int       `json:"lines"`
 	Rows  []Row     `json:"rows"`
-	Notes []Finding `json:"notes"` // what should be known, and breaks nothing
-	// People is what the notice says as well, and only people can answer for.
+	Notes []Finding `json:"notes"` // worth knowing, but breaks no claim
+	// People are the notice's statements that only people can answer for.
 	People []Answer `json:"people"`
-	// Unproven is what no look at a DIR can prove.
+	// Unproven lists what no inspection of a DIR can prove.
 	Unproven []string `json:"unproven"`
 }
 
-// Broken is how many rows are.
+// Broken returns the number of broken claims.
 func (a *Audit) Broken() (n int) {
 	for i := range a.Rows {
 		if a.Rows[i].Verdict == Broken {
@@ -46,29 +46,29 @@ func (a *Audit) Broken() (n int) {
 	return n
 }
 
-// Row is one claim.
+// Row is one claim and its verdict.
 type Row struct {
-	Claim   string  `json:"claim"`            // in one word
+	Claim   string  `json:"claim"`            // one word
 	Stream  string  `json:"stream,omitempty"` // of a policy
-	Text    string  `json:"text"`             // what is claimed
+	Text    string  `json:"text"`             // the claim
 	Looked  string  `json:"looked_at"`
 	Verdict Verdict `json:"verdict"`
-	Why     string  `json:"why,omitempty"` // it is not provable
-	Faults  []Fault `json:"faults"`        // by file and line; the first MaxFaults
+	Why     string  `json:"why,omitempty"` // why it is not provable
+	Faults  []Fault `json:"faults"`        // sorted by file and line; the first MaxFaults
 	More    int     `json:"more,omitempty"`
 }
 
-// Answer is one thing that only people can answer for.
+// Answer is a statement that only people can answer for.
 type Answer struct {
 	Claim   string   `json:"claim"`
 	Streams []string `json:"streams"` // of a policy; none: of the whole log
 	Text    string   `json:"text"`
 }
 
-// MaxFaults is how many faults of a row are named.
+// MaxFaults is how many faults of a row are listed.
 const MaxFaults = 100
 
-// Verdict is what a look has shown of a claim.
+// Verdict is the result of checking a claim.
 type Verdict string
 
 const (
@@ -77,7 +77,7 @@ const (
 	NotProvable Verdict = "not provable"
 )
 
-// Fault is what breaks a claim. It never has the value.
+// Fault is something that breaks a claim. It never contains the value itself.
 type Fault struct {
 	File string `json:"file"`
 	Line int    `json:"line,omitempty"` // from 1; 0 for the file
@@ -85,12 +85,12 @@ type Fault struct {
 	Do   string `json:"do,omitempty"`
 }
 
-// row is a Row by its Claim: the word of a statement.Kind, or one of these two.
+// row identifies a Row by its Claim: the word of a statement.Kind, or one of these two.
 type row string
 
 const (
-	access    row = "access"     // who else can read and write files
-	otherLogs row = "other-logs" // what servers write past hushpipe
+	access    row = "access"     // who else can access the files
+	otherLogs row = "other-logs" // what servers log without hushpipe
 )
 
 var (
@@ -105,7 +105,7 @@ var (
 
 func rowFor(k statement.Kind) row { return row(k.String()) }
 
-// rowOf is the claim that a file of sub breaks which should be gone.
+// rowOf returns the claim broken by a file in sub that should have been deleted.
 func rowOf(sub string) row {
 	if sub == dir.Keys || sub == dir.Fleet {
 		return keyRow
@@ -113,7 +113,7 @@ func rowOf(sub string) row {
 	return period
 }
 
-// rowOfSecret is the claim that is broken by a file that others have access to.
+// rowOfSecret returns the claim broken by a file that others can access.
 func rowOfSecret(secret bool) row {
 	if secret {
 		return keyRow
@@ -121,100 +121,100 @@ func rowOfSecret(secret bool) row {
 	return access
 }
 
-// Subject is a DIR, and what is claimed of it.
+// Subject is a DIR and the claims made about it.
 type Subject struct {
 	Path    string
 	Now     time.Time
 	Streams []Stream
 	Claims  []statement.Claim // of all streams
-	Read    *atomic.Int64     // counts the bytes of lines that are read
-	Total   func(bytes int64) // is told how many there are
+	Read    *atomic.Int64     // counts the bytes read, for progress
+	Total   func(bytes int64) // called with the number of bytes to read
 }
 
 // Stream is a directory of lines.
 type Stream struct {
-	Name string // of a policy's; "" for DIR itself
+	Name string // of a policy's stream; "" for DIR itself
 	Path string
-	Keys string         // "" for where it records that they are
-	Ways []Way          // in which lines may have been treated, the usual one first; at least one
-	Mode pseudonym.Mode // of lines of which no journal tells
+	Keys string         // key directory; "": the recorded one
+	Ways []Way          // ways in which lines may have been processed, the usual one first; at least one
+	Mode pseudonym.Mode // for lines without a journal
 	// Earlier returns further ways for lines of a day: those of earlier policies or flags.
-	// known is false where there was one of which nobody can tell; nil: there were none.
+	// known is false if there may have been others; nil: there were none.
 	Earlier func(day civil.Day) (ways []Way, known bool)
-	ByFlags bool     // Earlier is about flags, by all of which addresses are replaced
-	Untold  []string // keys of conditions of which lines do not tell
-	Hidden  []string // fields that lines are grouped by, and do not tell
+	ByFlags bool     // Earlier returns ways of flags, all of which replace addresses
+	Untold  []string // keys of conditions that cannot be checked from lines
+	Hidden  []string // fields that lines are grouped by but do not contain
 }
 
-// Way returns a Proof of the lines of a day in one way in which they may have been
-// treated; cipher is one of pseudonym.NewProof. isOpen tells which groups are, nil where
-// nobody knows; it may know more when it is asked again.
+// Way returns a Proof for lines of a day that were processed in one way; cipher is one of
+// pseudonym.NewProof. isOpen reports which groups are open, nil if unknown; its answer for a
+// group can change from false to true.
 type Way func(cipher *pseudonym.Cipher, day civil.Day, isOpen func(pseudonym.Group) bool) (Proof, error)
 
-// Proof tells what is left to do in lines that were written. It serves one goroutine.
+// Proof checks written lines for anything left in clear. One goroutine uses it.
 type Proof interface {
-	// Unfit returns the places, from 0, of those lines in which something may be left to do,
-	// or whose groups are not open, valid until the next call. Each line has its newline. malformed is how many of all have
-	// no known format.
+	// Unfit returns the indexes of lines that need a closer look with Look, or whose groups
+	// are not open, valid until the next call. Each line has its newline. malformed is the
+	// number of lines in an unknown format.
 	Unfit(lines []byte) (places []int, malformed int)
 
-	// Look returns what is left to do in one line, which has its newline.
+	// Look returns what is wrong with one line, which has its newline.
 	Look(line []byte) treatment.Doubt
 
-	// Suits reports whether one line is what this way of treatment writes. Where several
-	// ways are possible, Look may find nothing in a line of which it knows too little.
+	// Suits reports whether a line is exactly what this way writes. If several ways are
+	// possible, Look may find nothing because it knows too little about the line.
 	Suits(line []byte) bool
 
-	// IsGrouped reports whether lines have groups, and tell which.
+	// IsGrouped reports whether lines have groups that can be derived from them.
 	IsGrouped() bool
 
-	// Group returns Closed for a line of a group that is not open, Groupless for one of which
-	// nobody can tell.
+	// Group returns Closed for a line of a group that is not open, Groupless for one whose
+	// group is unknown.
 	Group(line []byte) treatment.Doubt
 }
 
-// stream is a Stream that is looked at.
+// stream is a Stream being audited.
 type stream struct {
 	Stream
-	survey *survey // nil: there is no directory yet
+	survey *survey // nil: no directory yet
 	copies int
 	keys   knownKeys
 	groups knownGroups
 	findings
 }
 
-// knownKeys are what the pseudonyms of each day of a stream are made with.
+// knownKeys caches the dayKeys of a stream.
 type knownKeys struct {
-	mu sync.Mutex // guards of, and is held while a day is read
+	mu sync.Mutex // guards of; also held while a day is read
 	of map[civil.Day]*dayKeys
 }
 
-// findings are what was seen in the lines of a stream.
+// findings collects what was found in a stream's lines.
 type findings struct {
 	mu        sync.Mutex // guards what follows
 	lines     int
 	malformed int
 	faults    map[row][]Fault // sorted
 	more      map[row]int
-	unsure    map[row][]string // why a claim is not provable; the first maxUnsure
-	unsaid    map[row]int      // how many more
-	earlier   bool             // some lines fit an earlier policy or earlier flags alone
+	unsure    map[row][]string // why a claim is not provable; the first maxReasons
+	unsaid    map[row]int      // number of further reasons
+	earlier   bool             // some lines fit only an earlier policy or earlier flags
 }
 
-// dayKeys is what the pseudonyms of a day are made with.
+// dayKeys is what the pseudonyms of a day were made with.
 type dayKeys struct {
-	key   *pseudonym.Key // nil: it cannot be had
+	key   *pseudonym.Key // nil: not available
 	modes []pseudonym.Mode
 }
 
-// auditor makes an Audit.
+// auditor builds an Audit.
 type auditor struct {
 	Subject
 	streams []*stream
 }
 
-// New reads all lines of all streams, and returns what is true of the claims. It writes
-// nothing, and waits for no process. An end of ctx ends it with what was seen until then.
+// New reads all lines of all streams and checks the claims. It writes nothing, and waits for
+// no process. When ctx ends, it returns the error of ctx.
 func New(ctx context.Context, s Subject) (*Audit, error) {
 	a := &auditor{Subject: s}
 	var files []*lineFile
@@ -232,7 +232,7 @@ func New(ctx context.Context, s Subject) (*Audit, error) {
 		var err error
 		st.survey, err = look(st.Path, st.Keys, s.Now, false)
 		if errors.Is(err, fs.ErrNotExist) && st.Name != "" {
-			continue // it has no line yet
+			continue // no lines yet
 		} else if err != nil {
 			return nil, err
 		}
@@ -310,7 +310,7 @@ func (s *stream) readDay(day civil.Day) {
 	}
 }
 
-// keysOfDay returns what readDay has read.
+// keysOfDay returns the result of readDay.
 func (s *stream) keysOfDay(day civil.Day) *dayKeys {
 	s.keys.mu.Lock()
 	defer s.keys.mu.Unlock()
@@ -342,7 +342,7 @@ func readKey(path string) (*pseudonym.Key, error) {
 
 var errNoKey = errors.New("does not hold 32 random bytes")
 
-// fault adds a fault to a row. Of many, the first are kept.
+// fault adds a fault to a row, keeping the first MaxFaults.
 func (s *stream) fault(of row, f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -357,7 +357,7 @@ func (s *stream) fault(of row, f Fault) {
 	s.faults[of] = list
 }
 
-// notProvable notes why a claim is not.
+// notProvable adds a reason why a claim is not provable.
 func (s *stream) notProvable(of row, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -370,22 +370,22 @@ func (s *stream) notProvable(of row, why string) {
 	}
 }
 
-// maxUnsure is how many reasons of a row are kept.
+// maxReasons is how many reasons of a row are kept.
 const maxUnsure = 3
 
-// unread notes a file of lines that cannot be read to its end.
+// unread records that a file of lines could not be read to its end.
 func (s *stream) unread(path string, err error) {
 	for _, of := range []row{period, fields, addresses} {
 		s.notProvable(of, fmt.Sprintf("%s could not be read to its end: %v", path, dir.Bare(err)))
 	}
 }
 
-// foreign notes that a file that is not hushpipe's has lines.
+// foreign records that a file which is not hushpipe's has lines.
 func (s *stream) foreign(path string) {
 	s.notProvable(period, path+" has lines, and is another program's: it is not deleted with them")
 }
 
-// doubts are what is wrong with a line, in words.
+// doubts describes each Doubt, and the row it belongs to.
 var doubts = map[treatment.Doubt]struct {
 	of   row
 	what string
@@ -404,7 +404,7 @@ var doubts = map[treatment.Doubt]struct {
 	treatment.Groupless: {group, "does not tell of which group it is"},
 }
 
-// doubt notes what is wrong with a line.
+// doubt records what is wrong with a line.
 func (s *stream) doubt(f *lineFile, line int, d treatment.Doubt) {
 	is := doubts[d]
 	if d == treatment.Unclear || d == treatment.Vague || d == treatment.Groupless {
@@ -414,7 +414,7 @@ func (s *stream) doubt(f *lineFile, line int, d treatment.Doubt) {
 	s.fault(is.of, Fault{File: f.path(), Line: line, What: is.what})
 }
 
-// keysOf returns where a stream's keys lie.
+// keysOf returns the path of a stream's key directory.
 func (s *stream) keysOf() string {
 	return dir.KeyPath(s.Path, cmp.Or(s.Keys, registry.StreamKeys(s.Path)))
 }

@@ -8,8 +8,8 @@ import (
 	"hushpipe/filter/retention"
 )
 
-// isPast reports whether lines, a key or a journal are past a bound that says when, in addition to
-// the period: a day's keys and journals go with its last lines.
+// isPast reports whether a file of lines, a key or a journal is past a bound in time besides
+// the period: a day's keys and journals expire with its last lines.
 func (v *survey) isPast(sub, name string) bool {
 	now := v.now.Add(-purgeGrace)
 	if l, _, ok := dir.ParseLog(name); ok && sub == "" {
@@ -25,14 +25,14 @@ func (v *survey) isPast(sub, name string) bool {
 	return ok && retention.Past(v.bounds, retention.LastOf(day, v.bounds), now)
 }
 
-// isFormer reports whether a file of lines is past the period that held before there was a
-// bound in entries.
+// isFormer reports whether a file of lines is past the period that applied before there was
+// a bound in entries.
 func (v *survey) isFormer(name string) bool {
 	l, _, ok := dir.ParseLog(name)
 	return ok && v.bounds.FormerPeriod > 0 && l.Segment == 0 && l.Day < v.firstOf(v.bounds.FormerPeriod)
 }
 
-// count counts the lines, where there is a bound on their number.
+// count checks the bound in entries, if there is one.
 func (v *survey) count(d *dir.Dir) {
 	most := v.bounds.Entries
 	if most == 0 {

@@ -7,8 +7,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// changes notes days within which a policy changed what is kept of a stream's lines: who
-// reads them finds both.
+// changes reports days on which a policy changed the fields of a stream's lines: readers
+// find both forms.
 func (v *survey) changes(d *dir.Dir, name string, stream Status) {
 	for _, day := range stream.Days {
 		date, ok := civil.ParseDay(day.Day)
@@ -19,7 +19,7 @@ func (v *survey) changes(d *dir.Dir, name string, stream Status) {
 		for _, e := range v.Policy.log.RanOn(name, date) {
 			p, err := e.Policy(d)
 			if err != nil || p.Stream(name) == nil {
-				continue // its text goes with the last line that was written under it
+				continue // its text was deleted with its last line
 			}
 			next := p.Form(p.Stream(name))
 			if form != "" && next != form {

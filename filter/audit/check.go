@@ -18,17 +18,17 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Config is what a check needs to know.
+// Config configures a check.
 type Config struct {
 	Path   string // DIR
 	Keys   string // key directory, "" for DIR/keys
-	Secret bool   // room hashes are made under a secret
+	Secret bool   // room names are hashed with a secret
 	Now    func() time.Time
-	Say    func(topic, line string) // takes one line for the operator
+	Say    func(topic, line string) // prints one line for the operator
 }
 
-// Check tells whether filter could work on DIR. It changes nothing: a DIR that is
-// missing must be one that can be made.
+// Check returns an error if filter could not work on DIR. It changes nothing: a missing DIR
+// must be one that can be created.
 func Check(cfg Config) error {
 	var errs []error
 	if cfg.Keys != "" {
@@ -71,8 +71,8 @@ func Check(cfg Config) error {
 	return dir.Join(errs...)
 }
 
-// warnForeign names the files that are not hushpipe's, and those that it would take
-// for its own: rotatelogs, say, can give its files the same names.
+// warnForeign reports files that are not hushpipe's, and those that it would take for its
+// own: rotatelogs, for example, can give its files the same names.
 func warnForeign(d *dir.Dir, cfg Config) {
 	used := retention.HasRule(d)
 	claims := unclaimed(cfg.Path, cfg.Keys)
@@ -114,8 +114,8 @@ func warnForeign(d *dir.Dir, cfg Config) {
 	}
 }
 
-// checkLocks tries whether DIR could take locks, or the directory that it would be
-// made in.
+// checkLocks checks that locks work in DIR, or in the directory in which it would be
+// created.
 func checkLocks(path string) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		path = filepath.Dir(filepath.Clean(path))
@@ -123,7 +123,7 @@ func checkLocks(path string) error {
 	return dir.CheckLocks(path)
 }
 
-// checkLink reports why the link to the newest file could not be made.
+// checkLink returns an error if the link to the newest file could not be created.
 func checkLink(path string) error {
 	info, err := os.Lstat(path)
 	if err == nil && info.Mode().Type() != fs.ModeSymlink {
@@ -132,7 +132,7 @@ func checkLink(path string) error {
 	return dir.IfExists(err)
 }
 
-// checkPlace looks at a directory in DIR and at a file in it, where they exist.
+// checkPlace checks a directory in DIR and a file in it, if they exist.
 func checkPlace(d *dir.Dir, cfg Config, sub, name string) error {
 	if _, err := d.Names(sub); err != nil { // a planted link, say
 		return err
@@ -151,7 +151,7 @@ func checkPlace(d *dir.Dir, cfg Config, sub, name string) error {
 		return dir.IfExists(err)
 	}
 	defer f.Close()
-	// Dir would put the mode of a key right when it reads it.
+	// Do not read the key through Dir, which would correct its mode.
 	if st, err := f.Stat(); err == nil && st.Size() != keySize && (sub == dir.Keys && name != dir.RuleName || name == dir.RoomSecretName && cfg.Secret) {
 		return fmt.Errorf("%s: does not hold %d bytes; hint: remove it, a new one is made then", f.Name(), keySize)
 	}
@@ -160,8 +160,7 @@ func checkPlace(d *dir.Dir, cfg Config, sub, name string) error {
 
 const keySize = int64(len(pseudonym.Key{}))
 
-// writableOrNew is writable, or for a directory that is missing, of the one
-// that it would be made in.
+// writableOrNew is writable for path or, if that is missing, for its parent.
 func writableOrNew(path string) error {
 	err := writable(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -170,7 +169,7 @@ func writableOrNew(path string) error {
 	return err
 }
 
-// writable reports why files cannot be made in the directory at path.
+// writable returns an error if files cannot be created in the directory at path.
 func writable(path string) error {
 	var st unix.Stat_t
 	err := unix.Stat(path, &st)

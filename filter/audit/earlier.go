@@ -12,10 +12,10 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Earlier is what lay in DIR before: paths, by their days.
+// Earlier lists the files that DIR had before a replay: paths, by day.
 type Earlier struct{ lines, counts, traffic map[civil.Day]string }
 
-// FindEarlier looks for the lines and room counts of earlier processes in the
+// FindEarlier finds the lines, room counts and traffic figures of earlier processes in the
 // DIR at path, which may be missing. It writes nothing.
 func FindEarlier(path string) (*Earlier, error) {
 	e := &Earlier{map[civil.Day]string{}, map[civil.Day]string{}, map[civil.Day]string{}}
@@ -30,7 +30,7 @@ func FindEarlier(path string) (*Earlier, error) {
 		sub   string
 		found map[civil.Day]string
 	}{
-		{dir.Journal, e.counts}, // room files are made of them
+		{dir.Journal, e.counts}, // room files are made from them
 		{dir.Rooms, e.counts},
 		{"", e.lines},
 		{dir.Traffic, e.traffic},
@@ -48,7 +48,7 @@ func FindEarlier(path string) (*Earlier, error) {
 	return e, nil
 }
 
-// Days returns the days of which there is something.
+// Days returns the days with any file.
 func (e *Earlier) Days() map[civil.Day]string {
 	all := maps.Clone(e.lines)
 	maps.Copy(all, e.counts)
@@ -56,14 +56,13 @@ func (e *Earlier) Days() map[civil.Day]string {
 	return all
 }
 
-// Lines returns the path of the day's lines, "" where there were none.
+// Lines returns the path of the day's lines, "" if there are none.
 func (e *Earlier) Lines(day civil.Day) string { return e.lines[day] }
 
-// Counts returns the path of the day's room file, else of a journal, "" where
-// there was none.
+// Counts returns the path of the day's room file, else of a journal, "" if there is none.
 func (e *Earlier) Counts(day civil.Day) string { return e.counts[day] }
 
-// Traffic returns the path of the day's traffic figures, "" where there were none.
+// Traffic returns the path of the day's traffic figures, "" if there are none.
 func (e *Earlier) Traffic(day civil.Day) string { return e.traffic[day] }
 
 // missing is the path of a DIR that does not exist.
@@ -75,9 +74,9 @@ func (m missing) Error() string {
 
 func (missing) Is(target error) bool { return target == fs.ErrNotExist }
 
-// CheckUsed returns an error for a path that is not a DIR which hushpipe has
-// written to, fs.ErrNotExist where there is nothing. It is mistyped, as a rule, and
-// would look like one where all is well.
+// CheckUsed returns an error for a path to which hushpipe has written nothing,
+// fs.ErrNotExist if it does not exist. Usually it is mistyped, and would look like a DIR
+// without problems.
 func CheckUsed(path string) error {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {

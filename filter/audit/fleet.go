@@ -13,8 +13,9 @@ import (
 	"hushpipe/format/civil"
 )
 
-// expected is how many days after today a file of sub may bear: hushpipe filter makes
-// tomorrow's key, and a fleet's lie ready for ratchet.Ahead days. States are of any day.
+// expected returns how far a file in sub may be dated after today, in days: hushpipe filter
+// creates tomorrow's key, and a fleet's keys exist ratchet.Ahead days ahead. States may have
+// any date.
 func (v *survey) expected(sub string) civil.Day {
 	switch {
 	case sub == dir.Fleet:
@@ -30,7 +31,7 @@ func (v *survey) inFleet() bool {
 	return err == nil
 }
 
-// fleet looks at what DIR has to do with a fleet.
+// fleet checks DIR's fleet files.
 func (v *survey) fleet(d *dir.Dir) {
 	path := filepath.Join(v.Dir, dir.SeedName)
 	seed, err := ratchet.ReadSeed(d)

@@ -9,7 +9,7 @@ import (
 	"hushpipe/format/statement"
 )
 
-// gate holds the days of lines against the policies that ran.
+// gate checks the days of lines against the policies that ran.
 func (a *auditor) gate(s *stream, c statement.Claim) *Row {
 	r := &Row{Text: "lines are only of days on which the stream was active", Looked: "there is no line yet"}
 	files, err := s.lineFiles()

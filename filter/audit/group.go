@@ -17,16 +17,16 @@ import (
 	"hushpipe/format/statement"
 )
 
-// knownGroups are what the journals of a stream say of its groups.
+// knownGroups caches the groups in a stream's journals.
 type knownGroups struct {
 	mu    sync.Mutex // guards what follows
-	dir   *dir.Dir   // nil: not needed so far
+	dir   *dir.Dir   // nil: not opened yet
 	days  map[civil.Day]*dayGroups
-	mixed map[civil.Day]bool // some lines may be of a policy by which they tell of no group
+	mixed map[civil.Day]bool // some lines may be from a policy without groups
 }
 
-// maxGroupDays is of how many days the people are kept in memory: one file comes after the
-// other, and each worker may be at another.
+// maxGroupDays bounds the days whose people are in memory. Files are read in order, and each
+// worker may be at another day.
 const maxGroupDays = 4
 
 // dayGroups are the groups of a day.
@@ -38,7 +38,7 @@ type dayGroups struct {
 	err    error
 }
 
-// groupsOf returns what the journals of a day say.
+// groupsOf returns the groups of a day.
 func (s *stream) groupsOf(day civil.Day) *dayGroups {
 	s.groups.mu.Lock()
 	defer s.groups.mu.Unlock()
@@ -67,14 +67,14 @@ func (s *stream) groupsOf(day civil.Day) *dayGroups {
 	return d
 }
 
-// close closes what the groups were read from.
+// close closes the directory that groups are read from.
 func (k *knownGroups) close() {
 	if k.dir != nil {
 		k.dir.Close()
 	}
 }
 
-// noteMixed notes of a day that some lines may tell of no group.
+// noteMixed records that some lines of a day may have no group.
 func (k *knownGroups) noteMixed(day civil.Day) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -90,13 +90,13 @@ func (k *knownGroups) isMixed(day civil.Day) bool {
 	return k.mixed[day]
 }
 
-// look reads what the journals have got. The caller holds d.mu, or has d alone.
+// read reads what was appended to the journals. The caller holds d.mu, or nobody else has d.
 func (d *dayGroups) look() {
 	d.err = d.people.Look()
 	d.looks++
 }
 
-// unknown returns why nobody knows which groups of a day are open, "" if that is known. The
+// unknown returns why it is unknown which groups of a day are open, "" if it is known. The
 // caller holds d.mu.
 func (d *dayGroups) unknown(day civil.Day) string {
 	switch {
@@ -112,15 +112,15 @@ func (d *dayGroups) unknown(day civil.Day) string {
 	return ""
 }
 
-// since returns what isOpen asks for.
+// since returns the number of reads so far, for isOpen.
 func (d *dayGroups) since() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.looks
 }
 
-// isOpen reports whether a group may be open. Of one that is not, the journals are read again,
-// unless that was done since: they tell of people before a line is released.
+// isOpen reports whether a group may be open. If it is not, it reads the journals again,
+// unless that was done after since: people are recorded before a line is released.
 func (d *dayGroups) isOpen(day civil.Day, group pseudonym.Group, since int) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -135,7 +135,8 @@ func (d *dayGroups) isOpen(day civil.Day, group pseudonym.Group, since int) bool
 	}
 }
 
-// group returns what is wrong with the group of a line, nothing if it is open by one way.
+// group returns what is wrong with the group of a line, nothing if it is open according to
+// one way.
 func (l *looker) group(line []byte) (doubt treatment.Doubt) {
 	for i, p := range l.proofs {
 		if i >= l.own && !p.Suits(line) {
@@ -156,8 +157,8 @@ func (l *looker) group(line []byte) (doubt treatment.Doubt) {
 	return doubt
 }
 
-// lookAtGroup says what is wrong with the group of a line. Journals are deleted with their
-// lines: what is not there any more is not judged by them.
+// checkGroup records what is wrong with the group of a line. Journals are deleted with their
+// lines, so a file that is gone is not checked.
 func (l *looker) lookAtGroup(b block, number int, line []byte) {
 	doubt := l.group(line)
 	if doubt == treatment.NoDoubt {
@@ -168,7 +169,7 @@ func (l *looker) lookAtGroup(b block, number int, line []byte) {
 	}
 }
 
-// group holds the groups of lines against the people in the journals.
+// group checks the groups of lines against the people in the journals.
 func (a *auditor) group(s *stream, c statement.Claim) *Row {
 	least := c.(statement.Group).Least
 	r := &Row{Text: fmt.Sprintf("lines are written once %d people share what is left", least), Looked: "there is no line yet"}

@@ -8,11 +8,11 @@ import (
 	"hushpipe/format/civil"
 )
 
-// held counts the lines of a file of held ones, which are deleted an hour after midnight.
+// held counts the lines of a file of held lines, which are deleted an hour after midnight.
 func (v *survey) held(path string, day civil.Day) {
 	f, err := os.Open(path)
 	if err != nil {
-		return // it has been released, or its mode has been said
+		return // it was released, or its mode has been reported
 	}
 	defer f.Close()
 	buf := make([]byte, 64<<10)

@@ -13,12 +13,12 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Policy is the one that began to run last on a DIR of streams.
+// Policy is the policy that started last on a DIR of streams.
 type Policy struct {
 	Digest string    `json:"digest"`
 	Since  time.Time `json:"since"`
-	// Processes are those that live, Others those of them that run another policy: a web
-	// server that was reloaded has old ones for hours.
+	// Processes is the number of live ones, Others those that run another policy: a reloaded
+	// web server has old processes for hours.
 	Processes int                `json:"processes"`
 	Others    []registry.Process `json:"others"`
 
@@ -28,14 +28,14 @@ type Policy struct {
 	seen    map[int]bool // processes
 }
 
-// Gate is what the newest policy says of a stream with a gate.
+// Gate is the state of a stream's gate in the newest policy.
 type Gate struct {
-	From  string `json:"from,omitempty"` // the first date that is written, "" for a closed gate
+	From  string `json:"from,omitempty"` // first date that is written; "": closed
 	Until string `json:"until,omitempty"`
 	Open  bool   `json:"open"` // today
 }
 
-// policy looks at what is recorded of policies.
+// policy reads the log of policies.
 func (v *survey) policy() {
 	log, err := policies.ReadLogOf(v.Dir)
 	if err != nil {
@@ -52,11 +52,12 @@ func (v *survey) policy() {
 	v.decisions(log)
 }
 
-// decisions notes decisions that break their gates, which tells why a stream is closed.
+// decisions reports decisions that violate their gates, which explains why a stream is
+// closed.
 func (v *survey) decisions(log policies.Log) {
 	_, text, err := policies.Last(v.Dir)
 	if err != nil {
-		return // who runs by it reports it
+		return // the process that runs it reports the error
 	}
 	p, _ := policy.Parse(text)
 	if p == nil {
@@ -67,19 +68,19 @@ func (v *survey) decisions(log policies.Log) {
 	}
 }
 
-// outside reports lines of days on which the gate of their stream was closed.
+// outsideGate reports lines of days on which their stream's gate was closed.
 func (v *survey) outside(name string, stream Status) {
 	log := v.Policy.log
 	for _, day := range stream.Days {
 		date, ok := civil.ParseDay(day.Day)
 		if !ok || day.LogBytes == 0 || date < civil.DayOf(log[0].Began.Local()) || len(log.Under(name, date)) > 0 {
-			continue // of days before the log, nobody can tell
+			continue // days before the log cannot be checked
 		}
 		v.broken(stream.Dir, fmt.Sprintf("has lines of %v, when its gate was closed", date), "see "+filepath.Join(v.Dir, dir.PoliciesLogName)+", and delete them")
 	}
 }
 
-// gate tells of a stream what the policy says.
+// gate returns the state of a stream's gate, nil if it has none.
 func (p *Policy) gate(stream string, today civil.Day) *Gate {
 	s := p.entry.Stream(stream)
 	switch {
@@ -91,7 +92,8 @@ func (p *Policy) gate(stream string, today civil.Day) *Gate {
 	return &Gate{s.Active.From.String(), s.Active.Until.String(), s.Active.Has(today)}
 }
 
-// countProcesses takes in those of a stream, each of which has a record in every stream.
+// countProcesses counts the processes of a stream. Each process has a record in every
+// stream.
 func (v *survey) countProcesses(stream Status) {
 	p := v.Policy
 	for _, one := range stream.Processes {

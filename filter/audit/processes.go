@@ -22,7 +22,7 @@ import (
 	"hushpipe/format/prose"
 )
 
-// processes looks at what processes say of themselves.
+// processes reads the records of processes.
 func (v *survey) processes(d *dir.Dir) {
 	sum, err := registry.Read(d, v.now)
 	ended := filepath.Join(v.Dir, dir.Status, dir.EndedName)
@@ -50,9 +50,9 @@ func (v *survey) processes(d *dir.Dir) {
 	}
 }
 
-// below looks at the directories below DIR that record a rule of their own.
+// nestedDirs surveys the directories below DIR that record a rule of their own.
 func (v *survey) below(d *dir.Dir) {
-	names, _ := d.Nested() // an error has been returned before
+	names, _ := d.Nested() // the error was returned before
 	var streams []string
 	if v.Policy != nil {
 		streams = v.Policy.streams
@@ -88,8 +88,7 @@ func (v *survey) below(d *dir.Dir) {
 	}
 }
 
-// doubtNames looks for lines up to that day, which may hold the names of clients in
-// clear.
+// doubtNames reports lines up to the day last, which may contain client names in clear.
 func (v *survey) doubtNames(last civil.Day) {
 	name := ""
 	for _, day := range v.Days {
@@ -104,7 +103,7 @@ func (v *survey) doubtNames(last civil.Day) {
 	}
 }
 
-// addProcess looks at the record of a process that runs.
+// addProcess checks the record of a live process.
 func (v *survey) addProcess(r registry.Live) {
 	if r.Err != nil {
 		v.note(filepath.Join(v.Dir, r.File), "cannot be read", "its process writes it again within a minute")
@@ -127,7 +126,7 @@ func (v *survey) addProcess(r registry.Live) {
 	}
 }
 
-// ownerOf returns the name of the user who owns a file, who made it.
+// ownerOf returns the name of a file's owner, who created it.
 func ownerOf(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -140,7 +139,8 @@ func ownerOf(path string) string {
 	return "user " + uid
 }
 
-// verdictOfCounts says what was lost: that has been said, so the promise holds.
+// verdictOfCounts reports losses as notes: they were reported when they happened, so no
+// claim is broken.
 func (v *survey) verdictOfCounts() {
 	if len(v.Counts) == 0 {
 		return
@@ -148,7 +148,7 @@ func (v *survey) verdictOfCounts() {
 	const look = "see the web server's error log"
 	since := "since " + v.Counts[0].Day + ": "
 	for _, c := range counters.All {
-		// Each server on the internet gets malformed lines.
+		// Every server on the internet gets malformed lines.
 		if text := c.Describe(v.Total); text != "" && c.Weight != counters.Usual && c != counters.Malformed {
 			v.note(v.Dir, since+text, cmp.Or(c.Hint, look))
 		}

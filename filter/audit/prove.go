@@ -22,8 +22,8 @@ import (
 	"hushpipe/format/statement"
 )
 
-// provers has the proof of each kind of claim that a program can prove, once all lines
-// were read. A nil Row is of a claim that asks for nothing.
+// provers has, for each kind of claim that a program can prove, the function that does, to
+// be called after all lines were read. It returns nil for a claim that requires nothing.
 var provers = map[statement.Kind]func(a *auditor, s *stream, c statement.Claim) *Row{
 	statement.KindRunning:   (*auditor).running,
 	statement.KindInput:     (*auditor).input,
@@ -40,13 +40,13 @@ var provers = map[statement.Kind]func(a *auditor, s *stream, c statement.Claim) 
 	statement.KindBackups:   (*auditor).backups,
 }
 
-// rows returns the claims with their proofs.
+// rows returns the claims with their verdicts.
 func (a *auditor) rows() (rows []Row) {
 	a.compareKeys()
 	for _, c := range a.Claims {
 		prove := provers[c.Kind()]
 		if prove == nil {
-			continue // it is for people
+			continue // for people
 		}
 		s := a.find(c.Of())
 		if s == nil {
@@ -70,7 +70,7 @@ func (a *auditor) rows() (rows []Row) {
 	return rows
 }
 
-// forPeople says of each kind of claim that is for people what they have to answer for.
+// forPeople describes, for each kind of claim, what people have to answer for.
 var forPeople = map[statement.Kind]string{
 	statement.KindNotice:     "who is responsible, how to reach whom, where the log lies and whether it leaves the country",
 	statement.KindPurpose:    "that the lines and figures are used for this purpose alone",
@@ -80,7 +80,7 @@ var forPeople = map[statement.Kind]string{
 	statement.KindRights:     "that people get their rights",
 }
 
-// people returns the claims that are for people, each kind once.
+// people returns the claims for people, each kind once.
 func (a *auditor) people() (list []Answer) {
 	for k := range statement.NumKinds {
 		if k.Provable() {
@@ -104,8 +104,8 @@ func (a *auditor) people() (list []Answer) {
 	return list
 }
 
-// unclaimed returns the claims that nobody makes of a stream and that are broken, or not
-// provable: of keys in a DIR whose lines are those of its streams.
+// unclaimed returns rows without a claim that are broken or not provable, such as keys in a
+// DIR whose lines are all in streams.
 func (s *stream) unclaimed(rows []Row) (list []row) {
 	found := slices.Concat(slices.Collect(maps.Keys(s.faults)), slices.Collect(maps.Keys(s.unsure)))
 	if s.survey != nil {
@@ -122,7 +122,7 @@ func (s *stream) unclaimed(rows []Row) (list []row) {
 	return list
 }
 
-// find returns the stream of that name, nil for none.
+// find returns the stream with that name, or nil.
 func (a *auditor) find(name string) *stream {
 	for _, s := range a.streams {
 		if s.Name == name {
@@ -132,7 +132,7 @@ func (a *auditor) find(name string) *stream {
 	return nil
 }
 
-// judged adds what was found of a row, and the verdict that follows.
+// withVerdict adds the findings of a row and the resulting verdict.
 func (s *stream) judged(r Row) Row {
 	of := row(r.Claim)
 	if s.survey != nil {
@@ -228,11 +228,11 @@ func (a *auditor) keys(s *stream, c statement.Claim) *Row {
 	return r
 }
 
-// erased returns the ids of the keys of days that were deleted on purpose. Lines that came
-// later have another key.
+// erased returns the ids of the keys of days that were deleted on purpose. Later lines of
+// such a day have another key.
 func (s *stream) erased() map[civil.Day][]string {
 	ids := map[civil.Day][]string{}
-	entries, _ := os.ReadDir(filepath.Join(s.Path, dir.Erased)) // there may be none
+	entries, _ := os.ReadDir(filepath.Join(s.Path, dir.Erased)) // it may not exist
 	for _, e := range entries {
 		if day, ok := dir.OwnDay(dir.Erased, e.Name()); ok {
 			f, err := openRegular(filepath.Join(s.Path, dir.Erased, e.Name()))
@@ -247,8 +247,7 @@ func (s *stream) erased() map[civil.Day][]string {
 	return ids
 }
 
-// compareKeys finds keys that are equal, of two days or of two streams that are not
-// linked.
+// compareKeys finds equal keys of two days, or of two streams that are not linked.
 func (a *auditor) compareKeys() {
 	type place struct {
 		path string
@@ -260,7 +259,7 @@ func (a *auditor) compareKeys() {
 			continue
 		}
 		at := s.keysOf()
-		entries, _ := os.ReadDir(at) // keys says what is wrong
+		entries, _ := os.ReadDir(at) // keys reports the error
 		for _, e := range entries {
 			path := filepath.Join(at, e.Name())
 			if _, ok := dir.OwnDay(dir.Keys, e.Name()); !ok {
@@ -375,7 +374,7 @@ func (a *auditor) figures(s *stream, c statement.Claim) *Row {
 			s.notProvable(rowFor(statement.KindFigures), path+" cannot be read to its end")
 		}
 		if strings.HasSuffix(e.Name(), dir.DamagedSuffix) {
-			continue // it was set aside as it cannot be read
+			continue // set aside because it is unreadable
 		}
 		if strings.HasSuffix(e.Name(), dir.HostsSuffix) {
 			if _, err := roomfile.ParseRoster(text); err != nil {
@@ -394,10 +393,10 @@ func (a *auditor) figures(s *stream, c statement.Claim) *Row {
 	return r
 }
 
-// maxFigures bounds a file of figures.
+// maxFigures bounds the size of a file of figures.
 const maxFigures = 256 << 20
 
-// readFigures returns what stands in a file of figures, which may be compressed.
+// readFigures returns the contents of a file of figures, which may be compressed.
 func readFigures(path string) ([]byte, error) {
 	f, err := openRegular(path)
 	if err != nil {
@@ -412,7 +411,7 @@ func readFigures(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(in, maxFigures))
 }
 
-// lineErrors returns the errors of lines in an error of roomfile.Parse.
+// lineErrors returns the line errors in an error of roomfile.Parse.
 func lineErrors(err error) (list []*roomfile.LineError) {
 	if line := (*roomfile.LineError)(nil); errors.As(err, &line) {
 		list = append(list, line)
@@ -529,11 +528,11 @@ func (a *auditor) running(_ *stream, c statement.Claim) *Row {
 	return r
 }
 
-// ruled reports whether a policy rules DIR.
+// ruled reports whether DIR is run by a policy.
 func (a *auditor) ruled() bool { return len(a.streams) > 1 || a.streams[0].Name != "" }
 
-// otherThan returns what a process runs, unless it is the policy of that digest, or with ""
-// the flags that DIR records.
+// otherThan describes what a process runs if that is not the policy with the given digest
+// or, if digest is "", the flags that DIR records.
 func (s *stream) otherThan(digest string, p registry.Process) string {
 	switch {
 	case p.Policy == "" && digest != "":

@@ -12,12 +12,12 @@ import (
 	"hushpipe/filter/treatment"
 )
 
-// rawSize is how much of a log is read to see what it holds.
+// rawSize is how much of a log is read to classify it.
 const rawSize = 256 << 10
 
-// RawLogs returns the access logs in a directory that hold addresses in clear, those of
-// earlier days, say. Those in known are left out. Of a directory that cannot be read it
-// returns none. way reads lines of whatever format.
+// RawLogs returns the access logs in a directory that contain addresses in clear, such as
+// those of earlier days, except those in known. If the directory cannot be read it returns
+// none. way must read lines of any format.
 func RawLogs(at string, known map[string]bool, way Way) (raw []string) {
 	entries, _ := os.ReadDir(at)
 	for _, e := range entries {
@@ -45,7 +45,7 @@ func isRaw(path string, way Way) bool {
 	if err != nil {
 		return false
 	}
-	lines, _ := io.ReadAll(io.LimitReader(text, rawSize)) // what could be read tells
+	lines, _ := io.ReadAll(io.LimitReader(text, rawSize)) // use what could be read
 	for line := range bytes.Lines(lines) {
 		if d := p.Look(line); slices.Contains([]treatment.Doubt{treatment.Address4, treatment.Address6, treatment.HostName}, d) {
 			return true

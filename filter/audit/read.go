@@ -29,27 +29,27 @@ import (
 )
 
 const (
-	// blockSize is how many bytes of lines are looked at together.
+	// blockSize is how many bytes of lines are checked together.
 	blockSize = 1 << 20
-	// longest is the length of the longest line that is looked at: more than hushpipe writes.
+	// longest is the length of the longest line that is checked: longer than any that
+	// hushpipe writes.
 	longest = 4 << 20
 )
 
-// lineFile is a file of lines: a day's own, a copy that somebody made, or one of another
-// program.
+// lineFile is a file of lines: a day's own, a copy, or another program's.
 type lineFile struct {
 	*stream
-	name    string // below the stream's Path
+	name    string // relative to the stream's Path
 	day     civil.Day
 	size    int64
 	changed time.Time
 	copy    bool
-	foreign bool // its lines are of any days
+	foreign bool // another program's, with lines of any day
 }
 
 func (f *lineFile) path() string { return filepath.Join(f.Path, f.name) }
 
-// lineFiles returns the files of lines in a directory that bear a day, oldest first.
+// lineFiles returns the dated files of lines in a directory, oldest first.
 func (s *stream) lineFiles() (files []*lineFile, err error) {
 	entries, err := os.ReadDir(s.Path)
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *stream) lineFiles() (files []*lineFile, err error) {
 	for _, e := range entries {
 		day, behind, ok := dir.DayOf("", e.Name())
 		info, err := e.Info()
-		if !ok || err != nil || !info.Mode().IsRegular() { // gone meanwhile, or not to be read
+		if !ok || err != nil || !info.Mode().IsRegular() { // gone meanwhile, or not a regular file
 			continue
 		}
 		if behind != "" {
@@ -70,10 +70,10 @@ func (s *stream) lineFiles() (files []*lineFile, err error) {
 	return files, nil
 }
 
-// foreignFiles returns the files in a directory that are not hushpipe's, and those below:
-// access.log.1 of logrotate, say. They may hold lines, which nobody deletes.
+// foreignFiles returns the files in a directory and below that are not hushpipe's, such as
+// access.log.1 of logrotate. They may contain lines, which nobody deletes.
 func (s *stream) foreignFiles() (files []*lineFile) {
-	entries, _ := os.ReadDir(s.Path) // an error is returned elsewhere
+	entries, _ := os.ReadDir(s.Path) // lineFiles returns the error
 	for _, e := range entries {
 		info, err := e.Info()
 		if err != nil || !isForeign(s.Path, "", info) || info.Mode().Type()&^fs.ModeDir != 0 {
@@ -101,17 +101,17 @@ type block struct {
 	*lineFile
 	first int // number of the first line, from 1
 	lines []byte
-	cut   bool // the newline of the last one is not in the file
+	cut   bool // the file lacks the newline of the last line
 }
 
-// reader reads files, and has their lines looked at by several workers.
+// reader reads files in blocks, which several workers check.
 type reader struct {
 	blocks chan block
 	free   chan []byte
 	read   *atomic.Int64 // bytes of the files
 }
 
-// readLines looks at all lines of the files.
+// readLines checks all lines of the files.
 func (a *auditor) readLines(ctx context.Context, files []*lineFile) {
 	workers := runtime.GOMAXPROCS(0)
 	r := &reader{make(chan block, workers), make(chan []byte, 2*workers+1), a.Read}
@@ -149,12 +149,12 @@ var (
 	errNoText     = errors.New("is not text: it may be compressed or encrypted")
 )
 
-// file reads one file up to where it ended when it was opened. What is behind its last
-// newline may be in the making.
+// file reads one file up to its size when it was opened. The part after its last newline may
+// be a line that is being written.
 func (r *reader) file(ctx context.Context, f *lineFile) error {
 	file, err := openRegular(f.path())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it was deleted meanwhile
+		return nil // deleted meanwhile
 	} else if err != nil {
 		return err
 	}
@@ -204,11 +204,11 @@ func (r *reader) file(ctx context.Context, f *lineFile) error {
 	return err
 }
 
-// inTheMakingLine is how long a line may stand without its newline.
+// maxUnfinished is how long a line may lack its newline before it counts as cut off.
 const inTheMakingLine = 2 * time.Minute
 
-// fill reads until b is full. Only at the end of the text the error is io.EOF: what was
-// cut off has another.
+// fill reads until b is full. It returns io.EOF only at the end of the text; truncated
+// compressed data has another error.
 func fill(in io.Reader, b []byte) (n int, err error) {
 	for n < len(b) && err == nil {
 		var more int
@@ -218,8 +218,8 @@ func fill(in io.Reader, b []byte) (n int, err error) {
 	return n, err
 }
 
-// isText reports whether a file begins as lines do: what is compressed or encrypted has
-// many bytes that no text has.
+// isText reports whether a file begins like a log: compressed or encrypted data has many
+// bytes that do not occur in text.
 func isText(b []byte) bool {
 	b = b[:min(len(b), 64<<10)]
 	odd := 0
@@ -235,7 +235,7 @@ func isText(b []byte) bool {
 
 var newline = []byte{'\n'}
 
-// openRegular opens a file to be read. It follows no link, and waits for nobody.
+// openRegular opens a file for reading. It follows no link, and does not block.
 func openRegular(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -248,7 +248,8 @@ func openRegular(path string) (*os.File, error) {
 	return f, nil
 }
 
-// decoded returns the text of a file that may be compressed, and what ends its use.
+// decoded returns the text of a file that may be compressed, and a function that ends its
+// use.
 func decoded(in io.Reader, file io.ReaderAt) (text io.Reader, stop func(), err error) {
 	magic := make([]byte, 6)
 	n, _ := file.ReadAt(magic, 0)
@@ -257,7 +258,7 @@ func decoded(in io.Reader, file io.ReaderAt) (text io.Reader, stop func(), err e
 	case bytes.HasPrefix(magic, []byte("\x1f\x8b")):
 		z, err := gzip.NewReader(in)
 		return z, func() {}, err
-	case bytes.HasPrefix(magic, []byte("\x28\xb5\x2f\xfd")), n >= 4 && magic[0]&0xf0 == 0x50 && string(magic[1:4]) == "\x2a\x4d\x18": // pzstd begins with a frame to be skipped
+	case bytes.HasPrefix(magic, []byte("\x28\xb5\x2f\xfd")), n >= 4 && magic[0]&0xf0 == 0x50 && string(magic[1:4]) == "\x2a\x4d\x18": // pzstd begins with a skippable frame
 		z, err := zstd.NewReader(in, zstd.WithDecoderMaxMemory(64<<20), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, nil, err
@@ -272,7 +273,7 @@ func decoded(in io.Reader, file io.ReaderAt) (text io.Reader, stop func(), err e
 	return in, func() {}, nil
 }
 
-// counter counts what is read.
+// counter counts the bytes read.
 type counter struct{ n *atomic.Int64 }
 
 func (c counter) Write(p []byte) (int, error) {
@@ -280,28 +281,28 @@ func (c counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// looker looks at lines. It has what the file at hand needs, and serves one goroutine.
+// checker checks lines. It holds the state for the current file; one goroutine uses it.
 type looker struct {
 	stream *stream
 	day    civil.Day
 	proofs []Proof
-	at     int        // the one that suited the last line
-	own    int        // how many are of what runs now; the others are of earlier policies
-	known  bool       // all earlier policies are
-	since  int        // as of dayGroups, when the lines at hand had been read
-	groups *dayGroups // nil: lines have none
+	at     int        // index of the proof that suited the last line
+	own    int        // number of proofs of the current policy or flags; the rest are earlier ones
+	known  bool       // all earlier policies are known
+	since  int        // dayGroups.since after the current lines were read
+	groups *dayGroups // nil: lines have no groups
 	counts map[*stream]*lineCounts
 
-	// Of files of other programs:
+	// For files of other programs:
 	parser format.Parser
 	line   format.Line
-	dated  map[string]bool // by path: a line has a date
+	dated  map[string]bool // by path: some line has a date
 }
 
-// lineCounts is what was seen of a stream's lines.
+// lineCounts counts a stream's lines.
 type lineCounts struct{ lines, malformed int }
 
-// turnTo takes what lines of a stream's day need.
+// switchTo loads the state for lines of a stream's day.
 func (l *looker) turnTo(s *stream, day civil.Day) {
 	if l.stream == s && l.day == day {
 		return
@@ -320,7 +321,7 @@ func (l *looker) turnTo(s *stream, day civil.Day) {
 	}
 }
 
-// look looks at each line of a block.
+// checkBlock checks each line of a block.
 func (l *looker) look(b block) {
 	if b.foreign {
 		l.lookForeign(b)
@@ -352,8 +353,8 @@ func (l *looker) look(b block) {
 	}
 }
 
-// ofCut returns what is wrong with a line that may be the beginning of one: an address that
-// does not stand at its end.
+// checkCut returns what is wrong with a line that may be incomplete: an address that is not
+// at its end.
 func (l *looker) ofCut(f *lineFile, line []byte, doubt treatment.Doubt) treatment.Doubt {
 	if doubt == treatment.NoDoubt {
 		return doubt
@@ -369,8 +370,8 @@ func (l *looker) ofCut(f *lineFile, line []byte, doubt treatment.Doubt) treatmen
 
 var errNoEnd = errors.New("its last line is cut off")
 
-// lookForeign looks at lines of a file that is not hushpipe's. What has no date there is
-// taken for something else than a line.
+// checkForeign checks lines of a file that is not hushpipe's. Text without a date is not
+// taken for a line.
 func (l *looker) lookForeign(b block) {
 	if l.parser == nil {
 		l.parser, _ = format.New("auto", time.Local, nil)
@@ -400,7 +401,7 @@ func (l *looker) lookForeign(b block) {
 	}
 }
 
-// least returns what is wrong with a line, nothing if one way suits it.
+// doubtOf returns what is wrong with a line, nothing if some way suits it.
 func (l *looker) least(line []byte) (doubt treatment.Doubt) {
 	if l.at > 0 && l.suits(l.at, line) {
 		return treatment.NoDoubt
@@ -413,8 +414,8 @@ func (l *looker) least(line []byte) (doubt treatment.Doubt) {
 			}
 			return treatment.NoDoubt
 		}
-		// By a way that finds it Untreated, no address stands in the line. It may leave out the
-		// client, and tells nothing of a host name then.
+		// If a way finds the line Untreated, it found no address in it. It may drop the
+		// client, and then does not detect a host name.
 		isAddress := doubt == treatment.Address4 || doubt == treatment.Address6
 		if i == 0 || got == treatment.Unclear || got == treatment.Vague || got == treatment.Untreated && isAddress {
 			doubt = got
@@ -432,8 +433,8 @@ func (l *looker) least(line []byte) (doubt treatment.Doubt) {
 	return doubt
 }
 
-// suits reports whether a line may have been treated in a way. That it ran proves nothing:
-// by one that is not of now, the line has to come out as it is.
+// suits reports whether a line may have been processed in a certain way. It is not enough
+// that an earlier way finds nothing: processing the line again must not change it.
 func (l *looker) suits(way int, line []byte) bool {
 	if way < l.own {
 		return l.proofs[way].Look(line) == treatment.NoDoubt
@@ -441,7 +442,7 @@ func (l *looker) suits(way int, line []byte) bool {
 	return l.proofs[way].Suits(line)
 }
 
-// done adds up the counts.
+// addCounts adds the counts to the streams.
 func (l *looker) done() {
 	for s, n := range l.counts {
 		s.mu.Lock()
@@ -451,8 +452,8 @@ func (l *looker) done() {
 	}
 }
 
-// proofs returns a Proof for each way in which lines of a day may have been treated. known is
-// false where there may be others.
+// proofs returns a Proof for each way in which lines of a day may have been processed. known
+// is false if there may be others.
 func (s *stream) proofs(day civil.Day, isOpen func(pseudonym.Group) bool) (list []Proof, known bool) {
 	d := s.keysOfDay(day)
 	ways, known := s.Ways, true
@@ -467,14 +468,14 @@ func (s *stream) proofs(day civil.Day, isOpen func(pseudonym.Group) bool) (list 
 			if !p.IsGrouped() {
 				s.groups.noteMixed(day)
 			}
-		} else { // New has tried those of now
+		} else { // New has tried the current ones
 			known = false
 		}
 	}
 	return list, known
 }
 
-// isEarlier notes that a line fits an earlier policy alone.
+// isEarlier records that a line only fits an earlier policy.
 func (s *stream) isEarlier() {
 	s.mu.Lock()
 	s.earlier = true

@@ -1,6 +1,5 @@
-// Package audit looks at a DIR from outside, by its path: what is on the disk, whether
-// that keeps the promise, what was there before. It writes nothing, and waits for no
-// process.
+// Package audit inspects a DIR from outside, by its path: what is on the disk, whether that
+// keeps the promise, and what was there before. It writes nothing, and waits for no process.
 package audit
 
 import (
@@ -27,81 +26,81 @@ import (
 )
 
 const (
-	// purgeGrace is how long after midnight what expired then may still be there:
-	// a process comes round once a minute.
+	// purgeGrace is how long after midnight expired files may still exist: processes check
+	// once a minute.
 	purgeGrace = 2 * time.Minute
-	// silence is how old the record of a live process may be.
+	// silence is how old a live process's record may be.
 	silence = 5 * time.Minute
-	// inTheMaking is how old a temporary file may be.
+	// maxTempAge is how old a temporary file may be.
 	inTheMaking = 2 * time.Hour
 )
 
-// Status is what is on disk, and what happened to the lines.
+// Status describes the files on the disk, and what happened to the lines.
 type Status struct {
 	Dir       string             `json:"dir"`
 	Time      time.Time          `json:"time"`
 	Keep      string             `json:"keep"`               // the longest retention recorded
-	Bounds    string             `json:"bounds,omitempty"`   // all that bound the lines, if there are others
+	Bounds    string             `json:"bounds,omitempty"`   // all bounds on lines, if there are others than Keep
 	Oldest    string             `json:"oldest,omitempty"`   // date of the oldest line
-	LastLine  time.Time          `json:"last_line,omitzero"` // when lines were written last
+	LastLine  time.Time          `json:"last_line,omitzero"` // time of the last write
 	Days      []DayFiles         `json:"days"`               // oldest first
-	Counts    []DayCounters      `json:"counts"`             // of 31 days at most, oldest first
+	Counts    []DayCounters      `json:"counts"`             // at most 31 days, oldest first
 	Total     counters.Values    `json:"total"`              // of Counts
 	Processes []registry.Process `json:"processes"`          // live ones
 	LastError registry.Fault     `json:"last_error,omitzero"`
-	Broken    []Finding          `json:"broken"` // what breaks the promise
-	Notes     []Finding          `json:"notes"`  // what does not, and should be known
-	Doubts    []Finding          `json:"doubts"` // what may break it, which nobody can tell
+	Broken    []Finding          `json:"broken"` // violations of the promise
+	Notes     []Finding          `json:"notes"`  // no violations, but worth knowing
+	Doubts    []Finding          `json:"doubts"` // possible violations
 
 	Policy  *Policy  `json:"policy,omitempty"`  // of a DIR of streams
 	Streams []Status `json:"streams,omitempty"` // of a DIR of streams, by name
 	Gate    *Gate    `json:"gate,omitempty"`    // of a stream behind one
-	Former  bool     `json:"former,omitempty"`  // it is a stream that the policy that ran last has not
+	Former  bool     `json:"former,omitempty"`  // a stream that the latest policy no longer has
 }
 
-// DayFiles is what lies on disk of a day.
+// DayFiles are the files of a day.
 type DayFiles struct {
 	Day          string `json:"day"`
-	LogBytes     int64  `json:"log_bytes"` // with copies that bear the date
+	LogBytes     int64  `json:"log_bytes"` // including dated copies
 	Key          bool   `json:"key"`
 	Journals     int    `json:"journals"`
 	JournalBytes int64  `json:"journal_bytes"`
-	HeldLines    int    `json:"held_lines,omitempty"` // of groups with too few people so far
+	HeldLines    int    `json:"held_lines,omitempty"` // of groups that had too few people so far
 }
 
-// DayCounters is what was counted on a day, whatever day the lines are of.
+// DayCounters are the counters of a day, whatever the dates of the lines.
 type DayCounters struct {
 	Day string `json:"day"`
 	counters.Values
 }
 
-// Finding is something that is not as it should be.
+// Finding is a problem, with what to do about it.
 type Finding struct {
 	File string `json:"file"`
 	What string `json:"what"`
 	Do   string `json:"do"`
 
-	of row // that it breaks
+	of row // the claim that it breaks
 }
 
-// survey makes a Status.
+// survey builds a Status.
 type survey struct {
 	Status
 	now      time.Time
-	first    civil.Day // the oldest whose lines are kept
+	first    civil.Day // first day whose lines are kept
 	bounds   calendar.Bounds
 	keepKeys calendar.Period
 	today    civil.Day
-	keys     string   // "": in DIR
+	keys     string   // "": DIR/keys
 	others   []string // key directories of earlier --keys
 	days     map[civil.Day]*DayFiles
-	users    map[int]string // of processes
-	worked   bool           // hushpipe has worked on DIR
-	dated    []string       // else: the names of files with dates
+	users    map[int]string // of processes, by PID
+	worked   bool           // hushpipe has run on DIR
+	dated    []string       // otherwise: the dated files
 }
 
-// ReadStatus looks at DIR, and at its key directory at keys, "" for DIR/keys. It
-// writes nothing, and waits for no other process.
+// ReadStatus inspects DIR, and its key directory at keys, "" for DIR/keys. It writes
+// nothing, and waits for no other process.
 func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	v, err := look(path, keys, now, true)
 	if err != nil {
@@ -110,7 +109,7 @@ func ReadStatus(path, keys string, now time.Time) (Status, error) {
 	return v.Status, nil
 }
 
-// look is ReadStatus, of the directories below as well if nested.
+// look is ReadStatus, including the directories below if nested is set.
 func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 	keys = cmp.Or(keys, registry.StreamKeys(path))
 	d, err := dir.Open(path, dir.Options{Keys: keys})
@@ -148,7 +147,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 		{dir.KeyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
 		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Traffic), dir.Traffic}, {filepath.Join(path, dir.Status), dir.Status}, {filepath.Join(path, dir.Policies), dir.Policies},
 		{filepath.Join(path, dir.Held), dir.Held}, {filepath.Join(path, dir.Fleet), dir.Fleet}}
-	if keys != "" { // keys that were there before would be forgotten
+	if keys != "" { // keys from before --keys must not be overlooked
 		subs = append(subs, struct{ path, sub string }{filepath.Join(path, dir.Keys), dir.Keys})
 	}
 	earlier, _ := registry.KeyDirs(d)
@@ -196,12 +195,11 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 	return v, nil
 }
 
-// unusual is a silence that somebody should know of: a server that is asked at all has
-// lines each day.
+// longSilence is a silence worth reporting: any server in use has lines every day.
 const unusual = 24 * time.Hour
 
-// silent notes that a process waits for lines, and none come: perhaps the server no
-// longer logs to it, but to a file with raw addresses.
+// silent reports that a process waits for lines and gets none: perhaps the server no longer
+// logs to it, but to a file with raw addresses.
 func (v *survey) silent() {
 	if len(v.Processes) == 0 {
 		return
@@ -209,7 +207,7 @@ func (v *survey) silent() {
 	since := v.LastLine
 	for _, p := range v.Processes {
 		if since.IsZero() || p.Started.After(since) {
-			since = p.Started // it had no time yet
+			since = p.Started // it has not had the time yet
 		}
 	}
 	if quiet := v.now.Sub(since); quiet >= unusual {
@@ -217,13 +215,13 @@ func (v *survey) silent() {
 	}
 }
 
-// firstOf is the oldest day that a rule keeps. What expires at midnight may be there
-// for a moment more.
+// firstOf returns the first day that a rule keeps. Files that expire at midnight may still
+// exist for a moment.
 func (v *survey) firstOf(keep calendar.Period) civil.Day {
 	return civil.DayOf(v.now.Add(-purgeGrace)) - civil.Day(keep) + 1
 }
 
-// broken adds what breaks the promise, and returns it.
+// broken adds a violation, and returns it.
 func (v *survey) broken(file, what, do string) *Finding {
 	v.Broken = append(v.Broken, Finding{File: file, What: what, Do: do, of: access})
 	return &v.Broken[len(v.Broken)-1]
@@ -240,7 +238,7 @@ func (v *survey) day(day civil.Day) *DayFiles {
 	return v.days[day]
 }
 
-// walk looks at a directory and at all files in it.
+// walk checks a directory and all files in it.
 func (v *survey) walk(path, sub string) error {
 	stat := os.Lstat
 	if path == v.Dir || path == v.keys || slices.Contains(v.others, path) { // these may be links
@@ -291,10 +289,10 @@ func (v *survey) walk(path, sub string) error {
 	return nil
 }
 
-// shownForeign is how many files of others in a directory are named.
+// shownForeign is how many foreign files of a directory are named.
 const shownForeign = 3
 
-// isForeign reports whether a file of sub, or a directory, is not hushpipe's.
+// isForeign reports whether a file or directory in sub is not hushpipe's.
 func isForeign(at, sub string, info fs.FileInfo) bool {
 	name := info.Name()
 	if sub != "" && sub != dir.Keys && sub != dir.Journal || dir.IsUndated(sub, name) || dir.IsTemp(name) || name == dir.CacheTagName {
@@ -309,14 +307,14 @@ func isForeign(at, sub string, info fs.FileInfo) bool {
 	return !info.IsDir() || !recordsRule(filepath.Join(at, name))
 }
 
-// recordsRule reports whether a directory is one that hushpipe works on.
+// recordsRule reports whether hushpipe works on a directory.
 func recordsRule(path string) bool {
 	_, err := os.Lstat(filepath.Join(path, dir.RuleName))
 	_, errKeys := os.Lstat(filepath.Join(path, dir.Keys, dir.RuleName))
 	return err == nil || errKeys == nil
 }
 
-// file looks at one file.
+// file checks one file.
 func (v *survey) file(at, sub string, info fs.FileInfo) {
 	name, path := info.Name(), filepath.Join(at, info.Name())
 	day, dated := dir.ExpiryDay(sub, name)
@@ -336,9 +334,9 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 		}
 		return
 	case sub == "" && info.IsDir() && !dated, sub == dir.Keys && info.IsDir() && (tagged || recordsRule(path)):
-		return // it has its own turn, and so has that of a stream's keys
+		return // walked separately, as is a stream's key directory
 	case !info.Mode().IsRegular():
-		if !temp { // a link is made under such a name
+		if !temp { // links are created under such a name
 			v.broken(path, "is not a regular file", "remove it")
 		}
 		return
@@ -359,7 +357,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 		keep, first = v.keepKeys.String(), v.firstOf(v.keepKeys)
 	}
 	ahead := dated && day > v.today+v.expected(sub)
-	// What is to be deleted needs no other mode.
+	// The mode of a file that is to be deleted does not matter.
 	switch {
 	case temp && v.now.Sub(info.ModTime()) > inTheMaking:
 		v.broken(path, "was left by a process that was killed", v.purge(at)).of = rowOf(sub)
@@ -381,7 +379,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	if sub == dir.Held && dated {
 		v.held(path, day)
 	}
-	// The rule of a key directory, which is no secret, is put in its place as a key is.
+	// A key directory's rule is no secret, but is replaced in the same way as a key.
 	tagged = tagged || sub == dir.Keys && temp && info.Size() != keySize
 	secret := sub == dir.Held || sub == dir.Policies || sub == dir.Journal && dated || sub == dir.Keys && !tagged || sub == dir.Fleet || sub == "" && (name == dir.RoomSecretName || name == dir.SeedName)
 	mode := info.Mode().Perm()
@@ -393,7 +391,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	}
 }
 
-// add takes in a file of the day.
+// add adds a file of the day.
 func (d *DayFiles) add(sub, name string, size int64) {
 	switch sub {
 	case "":
@@ -410,7 +408,7 @@ func (d *DayFiles) add(sub, name string, size int64) {
 	}
 }
 
-// forbidden are the bits of a mode that give away what the file holds.
+// forbidden returns the mode bits that expose the contents of a file.
 func forbidden(sub string, dated, secret bool) fs.FileMode {
 	switch {
 	case secret:
@@ -421,8 +419,8 @@ func forbidden(sub string, dated, secret bool) fs.FileMode {
 	return 0o002
 }
 
-// purge is the command that deletes what has expired at a place. Keys that lie
-// in DIR although others do not are its own.
+// purge returns the command that deletes expired files in a directory. Keys in DIR belong to
+// DIR, even if other keys are elsewhere.
 func (v *survey) purge(at string) string {
 	if v.keys == "" || at == filepath.Join(v.Dir, dir.Keys) || slices.Contains(v.others, at) {
 		return "hushpipe purge " + v.Dir
@@ -430,11 +428,11 @@ func (v *survey) purge(at string) string {
 	return fmt.Sprintf("hushpipe purge --keys %s %s", v.keys, v.Dir)
 }
 
-// checkCleartext looks for days whose addresses were kept: the headers of journals tell,
-// also when the process has ended.
+// checkCleartext finds days whose addresses were kept, from the headers of journals, which
+// remain after their process has ended.
 func (v *survey) checkCleartext(d *dir.Dir) {
 	names := map[civil.Day][]string{}
-	all, _ := d.Names(dir.Journal) // what is wrong there has been said
+	all, _ := d.Names(dir.Journal) // errors were reported before
 	for _, name := range all {
 		if day, ok := dir.OwnDay(dir.Journal, name); ok {
 			names[day] = append(names[day], name)
@@ -445,7 +443,7 @@ func (v *survey) checkCleartext(d *dir.Dir) {
 		kept := func(name string) bool {
 			f, err := d.OpenFile(dir.Journal, name, os.O_RDONLY)
 			if err != nil {
-				return false // deleted meanwhile, or has been said
+				return false // deleted meanwhile, or reported before
 			}
 			defer f.Close()
 			info, _ := journal.ReadHeader(f)
@@ -458,7 +456,7 @@ func (v *survey) checkCleartext(d *dir.Dir) {
 	}
 }
 
-// modeOf returns what becomes of addresses, as the settings of a journal have it.
+// modeOf returns the address mode in the settings of a journal.
 func modeOf(settings string) (pseudonym.Mode, bool) {
 	settings, ours := strings.CutPrefix(settings, "ip=")
 	text, _, _ := strings.Cut(settings, ";")

@@ -14,8 +14,8 @@ import (
 	"hushpipe/format/statement"
 )
 
-// traffic reads the files of traffic figures, and returns how many there are. least is how
-// many networks must bring a name; looked says what else is to be told of the look.
+// traffic checks the files of traffic figures, and returns their number. least is the
+// claimed minimum of networks per name; looked is an addition to Row.Looked.
 func (a *auditor) traffic(s *stream, least int) (n int, looked string) {
 	of := rowFor(statement.KindFigures)
 	at := filepath.Join(s.Path, dir.Traffic)
@@ -31,7 +31,7 @@ func (a *auditor) traffic(s *stream, least int) (n int, looked string) {
 		names = traffic.ParseNames(text)
 	}
 	today := civil.DayOf(a.Now)
-	var others []int // bounds of files
+	var others []int // other minimums found in files
 	for _, e := range entries {
 		path := filepath.Join(at, e.Name())
 		day, behind, ok := dir.DayOf(dir.Traffic, e.Name())
@@ -51,7 +51,7 @@ func (a *auditor) traffic(s *stream, least int) (n int, looked string) {
 			s.notProvable(of, path+" cannot be read to its end")
 			continue
 		}
-		private := info.Mode().Perm()&0o077 == 0 // names are decided once the day is over
+		private := info.Mode().Perm()&0o077 == 0 // names are only decided when the day is over
 		if day >= today && !private && behind == "" {
 			s.fault(of, Fault{File: path, What: "others can read it before its day is over: its changes tell minutes", Do: "chmod 0600 " + path})
 		}

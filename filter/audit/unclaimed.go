@@ -11,10 +11,10 @@ import (
 	"hushpipe/format/civil"
 )
 
-// unclaimed returns the days whose file in DIR hushpipe has perhaps not written: there
-// is neither key nor journal of the day. rotatelogs, say, can give its files the same
-// names. They are deleted with their day like others, since lines of our own must be,
-// also where a key was lost. Where keys or journals cannot be listed, nobody can tell.
+// unclaimed returns the days whose file in DIR may not be hushpipe's: the day has neither
+// key nor journal. rotatelogs, for example, can give its files the same names. Such files
+// are deleted with their day like others, since hushpipe's own lines must be, even if a key
+// was lost. If keys or journals cannot be listed, unclaimed returns none.
 func unclaimed(path, keys string) (days []civil.Day) {
 	claimed := map[civil.Day]bool{}
 	for _, place := range []struct{ at, sub string }{
@@ -29,7 +29,7 @@ func unclaimed(path, keys string) (days []civil.Day) {
 			}
 		}
 	}
-	entries, _ := os.ReadDir(path) // what is wrong there is said elsewhere
+	entries, _ := os.ReadDir(path) // other checks report the error
 	for _, e := range entries {
 		if day, ok := dir.OwnDay("", e.Name()); ok && e.Type().IsRegular() && !claimed[day] && !slices.Contains(days, day) {
 			days = append(days, day)
@@ -38,14 +38,14 @@ func unclaimed(path, keys string) (days []civil.Day) {
 	return days
 }
 
-// noteUnclaimed names such files that have not expired, before they are deleted.
+// noteUnclaimed reports such files that have not expired, before they are deleted.
 func (v *survey) noteUnclaimed(d *dir.Dir) {
 	if !retention.HasRule(d) {
 		return
 	}
 	var days []civil.Day
 	for _, day := range unclaimed(v.Dir, v.keys) {
-		if day >= v.first && day <= v.today+1 { // others are named anyway
+		if day >= v.first && day <= v.today+1 { // the rest is reported anyway
 			days = append(days, day)
 		}
 	}
@@ -58,8 +58,8 @@ func (v *survey) noteUnclaimed(d *dir.Dir) {
 	}
 }
 
-// hasWorked reports whether there is anything in DIR but files with dates, which other
-// programs give to theirs as well. Where DIR cannot be listed, nobody can tell.
+// hasWorked reports whether DIR has anything besides dated files, whose names other programs
+// use as well. It returns true if DIR cannot be listed.
 func hasWorked(path string) bool {
 	entries, err := os.ReadDir(path)
 	return err != nil || slices.ContainsFunc(entries, func(e os.DirEntry) bool {
@@ -67,8 +67,8 @@ func hasWorked(path string) bool {
 	})
 }
 
-// strangers names the files with dates where hushpipe has not worked. A purge would take
-// them for its own.
+// reportUnowned reports dated files in a DIR on which hushpipe has never run. A purge would
+// take them for its own.
 func (v *survey) strangers() {
 	for _, name := range v.dated[:min(len(v.dated), shownForeign)] {
 		v.broken(filepath.Join(v.Dir, name), "hushpipe has never run here: another program may have made this file, with raw addresses",
