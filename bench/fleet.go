@@ -76,7 +76,7 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		if err != nil {
 			return at, err
 		}
-		return at, fleet.NewShipper(fleet.ShipConfig{Path: at, Fleet: "bench", Now: func() time.Time { return now }, Say: say}).Look()
+		return at, fleet.NewShipper(fleet.ShipConfig{Path: at, Fleet: "bench", Now: func() time.Time { return now }, Log: say}).Step()
 	}
 	var senders []*pairs.Sender
 	var dirs []string

@@ -99,7 +99,7 @@ func (a *actor) note(actions []dirAction) error {
 		act.Lines += d.lines
 	}
 	for _, home := range homes {
-		if err := acts.Note(home, *byHome[home]); err != nil {
+		if err := acts.Record(home, *byHome[home]); err != nil {
 			return err
 		}
 	}

@@ -289,7 +289,7 @@ func (o *filterFlags) earlier(d *dir.Dir, p *policy.Policy, log *messageLog) fun
 		return func(day civil.Day) (list []audit.Way, known bool) {
 			known = err == nil
 			var seen []string
-			for _, e := range history.Under(stream, day) {
+			for _, e := range history.For(stream, day) {
 				if slices.Contains(seen, e.Digest) || e.Digest == p.Digest() {
 					continue
 				}

@@ -215,7 +215,7 @@ func (p *findPlace) policiesOf(day civil.Day) []*policy.Policy {
 		return all
 	}
 	defer d.Close()
-	for _, e := range log.Under(p.terms.Stream.Name, day) {
+	for _, e := range log.For(p.terms.Stream.Name, day) {
 		if of, err := e.Policy(d); err == nil && of.Stream(p.terms.Stream.Name) != nil {
 			all = append(all, of)
 		}

@@ -437,5 +437,5 @@ func counted(stats func() counters.Values, q *filter.Queue) func() counters.Valu
 // check returns an error if filter could not work on DIR.
 func (j *pipeline) check() error {
 	c := &j.store
-	return audit.Check(audit.Config{Path: c.Path, Keys: c.Keys, Secret: c.Secret, Now: c.Now, Say: c.Log})
+	return audit.Check(audit.Config{Path: c.Path, Keys: c.Keys, Secret: c.Secret, Now: c.Now, Log: c.Log})
 }

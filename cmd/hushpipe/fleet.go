@@ -57,7 +57,7 @@ func fleetMergeCommand(log *messageLog) *cobra.Command {
 				return usage("--keys %s: is not a directory", keys)
 			}
 			keys = fleet.FindKeys(from, keys)
-			merge := fleet.Config{Out: args[0], From: from, Now: now(), Say: log.report}
+			merge := fleet.Config{Out: args[0], From: from, Now: now(), Log: log.report}
 			read := args[1:]
 			for _, of := range from {
 				read = append(read, dir.KeyPath(of.Path, of.Keys))

@@ -146,7 +146,7 @@ func fleetCollectCommand(log *messageLog) *cobra.Command {
 			ready := notifier()
 			keys = cmp.Or(keys, registry.StreamKeys(args[1]))
 			confineToEngine(cfg, diskAccess{dir: args[1], keys: keys, shared: at, renewed: secretsOf(file)})
-			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: log.report})
+			s := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Log: log.report})
 			if check {
 				return fleetCheck(s, file.Name, cfg, log)
 			}

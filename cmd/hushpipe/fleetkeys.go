@@ -145,7 +145,7 @@ func fleetShipCommand(log *messageLog) *cobra.Command {
 			}
 			ready := notifier()
 			keys = cmp.Or(keys, registry.StreamKeys(args[1]))
-			shipper := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Say: log.report})
+			shipper := fleet.NewShipper(fleet.ShipConfig{Path: args[1], Keys: keys, Fleet: file.Name, Now: now, Log: log.report})
 			confined := confineToEngine(cfg, diskAccess{dir: args[1], keys: keys, renewed: secretsOf(file)})
 			if check {
 				return fleetCheck(shipper, file.Name, cfg, log)
@@ -176,14 +176,14 @@ func noteOtherHosts(path string, log *messageLog) {
 // fleetServe keeps the keys of DIR up to date, and runs work at the same time so that
 // keys never wait for an engine. It returns only if the first look fails.
 func fleetServe(s *fleet.Shipper, ready func(), log *messageLog, work func()) error {
-	if err := s.Look(); err != nil {
+	if err := s.Step(); err != nil {
 		return err
 	}
 	ready()
 	go work()
 	for {
 		time.Sleep(calendar.UntilNextCheck(now()))
-		if err := s.Look(); err != nil {
+		if err := s.Step(); err != nil {
 			log.limited(err.Error(), failure, err.Error())
 		}
 	}

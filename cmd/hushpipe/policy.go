@@ -299,7 +299,7 @@ func (j *policyPipeline) record(log *messageLog) error {
 func (j *policyPipeline) check(log *messageLog) error {
 	var errs []error
 	if _, err := os.Stat(j.dir); errors.Is(err, os.ErrNotExist) {
-		errs = append(errs, audit.Check(audit.Config{Path: j.dir, Keys: j.keys, Now: now, Say: log.report}))
+		errs = append(errs, audit.Check(audit.Config{Path: j.dir, Keys: j.keys, Now: now, Log: log.report}))
 	} else {
 		for _, s := range j.streams {
 			if s == nil {

@@ -84,7 +84,7 @@ func (j *policyPipeline) follow(all []*runningStream) error {
 		return nil // reported where lines are written
 	}
 	defer d.Close()
-	allowed, err := j.follower.Look(d)
+	allowed, err := j.follower.Update(d)
 	for i, open := range allowed.Open {
 		j.gates[i].Set(open)
 		if days := allowed.Days[i]; days > 0 && all[i] != nil {
@@ -93,7 +93,7 @@ func (j *policyPipeline) follow(all []*runningStream) error {
 	}
 	if at := now().Round(0); at.Sub(j.noted) >= time.Hour || at.Before(j.noted) {
 		j.noted = at
-		err = errors.Join(err, policies.Runs(d, j.policy.Digest()))
+		err = errors.Join(err, policies.MarkRunning(d, j.policy.Digest()))
 	}
 	return err
 }

@@ -74,8 +74,8 @@ func list(names []string) string {
 	return text
 }
 
-// Note appends the act to the log of the DIR at path, and returns when it is on the disk.
-func Note(path string, a Act) error {
+// Record appends the act to the log of the DIR at path, and returns when it is on the disk.
+func Record(path string, a Act) error {
 	d, err := dir.Open(path, dir.Options{Create: true})
 	if err != nil {
 		return err

@@ -49,8 +49,8 @@ func TestNote(t *testing.T) {
 	path := t.TempDir()
 	act := acts.Act{Time: time.Unix(0, 0), Login: "-", What: acts.Find}
 	line := act.String() + "\n"
-	require.NoError(t, acts.Note(path, act))
-	require.NoError(t, acts.Note(path, act))
+	require.NoError(t, acts.Record(path, act))
+	require.NoError(t, acts.Record(path, act))
 	assert.Equal(t, line+line, read(path, "acts.log"))
 	info, err := os.Stat(filepath.Join(path, "acts.log"))
 	require.NoError(t, err)
@@ -58,13 +58,13 @@ func TestNote(t *testing.T) {
 
 	// A line that was cut short stays by itself.
 	require.NoError(t, os.WriteFile(filepath.Join(path, "acts.log"), []byte("torn"), 0o640))
-	require.NoError(t, acts.Note(path, act))
+	require.NoError(t, acts.Record(path, act))
 	assert.Equal(t, "torn\n"+line, read(path, "acts.log"))
 
 	require.NoError(t, os.Remove(filepath.Join(path, "acts.log")))
 	target := filepath.Join(path, "target")
 	require.NoError(t, os.Symlink(target, filepath.Join(path, "acts.log")))
-	assert.ErrorContains(t, acts.Note(path, act), "/acts.log: is a symbolic link; hint: remove it")
+	assert.ErrorContains(t, acts.Record(path, act), "/acts.log: is a symbolic link; hint: remove it")
 	assert.NoFileExists(t, target)
 }
 
@@ -76,16 +76,16 @@ func TestNoteAlone(t *testing.T) {
 	defer d.Close()
 	unlock, err := d.LockActs(0)
 	require.NoError(t, err)
-	assert.ErrorIs(t, acts.Note(path, acts.Act{}), dir.ErrLocked)
+	assert.ErrorIs(t, acts.Record(path, acts.Act{}), dir.ErrLocked)
 	assert.NoFileExists(t, filepath.Join(path, "acts.log"))
 	unlock()
-	assert.NoError(t, acts.Note(path, acts.Act{}))
+	assert.NoError(t, acts.Record(path, acts.Act{}))
 }
 
 // TestNoteFullDisk: a line is in the log as a whole, or not at all.
 func TestNoteFullDisk(t *testing.T) {
 	path := t.TempDir()
-	require.NoError(t, acts.Note(path, acts.Act{What: acts.Find}))
+	require.NoError(t, acts.Record(path, acts.Act{What: acts.Find}))
 	before := read(path, "acts.log")
 	var was unix.Rlimit
 	require.NoError(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &was))
@@ -95,7 +95,7 @@ func TestNoteFullDisk(t *testing.T) {
 		few.Cur++
 	}
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &few))
-	err := acts.Note(path, acts.Act{What: acts.Find})
+	err := acts.Record(path, acts.Act{What: acts.Find})
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &was))
 	assert.ErrorIs(t, err, unix.EFBIG)
 	assert.Equal(t, before, read(path, "acts.log"))

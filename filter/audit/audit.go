@@ -197,7 +197,7 @@ type findings struct {
 	faults    map[row][]Fault // sorted
 	more      map[row]int
 	unsure    map[row][]string // why a claim is not provable; the first maxReasons
-	unsaid    map[row]int      // number of further reasons
+	moreReasons    map[row]int      // number of further reasons
 	earlier   bool             // some lines fit only an earlier policy or earlier flags
 }
 
@@ -221,7 +221,7 @@ func New(ctx context.Context, s Subject) (*Audit, error) {
 	total := int64(0)
 	for _, of := range s.Streams {
 		st := &stream{Stream: of, keys: knownKeys{of: map[civil.Day]*dayKeys{}},
-			findings: findings{faults: map[row][]Fault{}, more: map[row]int{}, unsure: map[row][]string{}, unsaid: map[row]int{}}}
+			findings: findings{faults: map[row][]Fault{}, more: map[row]int{}, unsure: map[row][]string{}, moreReasons: map[row]int{}}}
 		a.streams = append(a.streams, st)
 		defer st.groups.close()
 		for _, way := range st.Ways {
@@ -363,15 +363,15 @@ func (s *stream) notProvable(of row, why string) {
 	defer s.mu.Unlock()
 	switch {
 	case slices.Contains(s.unsure[of], why):
-	case len(s.unsure[of]) == maxUnsure:
-		s.unsaid[of]++
+	case len(s.unsure[of]) == maxReasons:
+		s.moreReasons[of]++
 	default:
 		s.unsure[of] = append(s.unsure[of], why)
 	}
 }
 
 // maxReasons is how many reasons of a row are kept.
-const maxUnsure = 3
+const maxReasons = 3
 
 // unread records that a file of lines could not be read to its end.
 func (s *stream) unread(path string, err error) {

@@ -39,7 +39,7 @@ func (v *survey) count(d *dir.Dir) {
 		return
 	}
 	c := entries.New(d, most)
-	if err := c.Look(); err != nil {
+	if err := c.Refresh(); err != nil {
 		v.broken(v.Dir, "its lines cannot be counted", err.Error()).of = period
 	} else if c.Lines() > most {
 		v.broken(v.Dir, fmt.Sprintf("has more than %d lines", most), v.purge(v.Dir)).of = period

@@ -24,7 +24,7 @@ type Config struct {
 	Keys   string // key directory, "" for DIR/keys
 	Secret bool   // room names are hashed with a secret
 	Now    func() time.Time
-	Say    func(topic, line string) // prints one line for the operator
+	Log    func(topic, line string) // prints one line for the operator
 }
 
 // Check returns an error if filter could not work on DIR. It changes nothing: a missing DIR
@@ -34,7 +34,7 @@ func Check(cfg Config) error {
 	if cfg.Keys != "" {
 		errs = append(errs, writableOrNew(cfg.Keys))
 	}
-	d, err := dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys, Notify: func(msg string) { cfg.Say(msg, msg) }})
+	d, err := dir.Open(cfg.Path, dir.Options{Keys: cfg.Keys, Notify: func(msg string) { cfg.Log(msg, msg) }})
 	for _, path := range []string{cfg.Path, cfg.Keys} {
 		if path != "" {
 			errs = append(errs, checkLocks(path))
@@ -106,7 +106,7 @@ func warnForeign(d *dir.Dir, cfg Config) {
 			if more := len(names) - shownForeign; more > 0 {
 				line += fmt.Sprintf(" and %d more", more)
 			}
-			cfg.Say(line, line)
+			cfg.Log(line, line)
 		}
 		warn(foreign, "these are not hushpipe's, which never deletes them, check whether they contain lines or keys")
 		warn(taken, "hushpipe has not worked here before, and takes these for its own: it deletes them with their day, move them away if others made them")

@@ -30,7 +30,7 @@ func (a *auditor) gate(s *stream, c statement.Claim) *Row {
 		n++
 		if f.day < began {
 			s.notProvable(rowFor(statement.KindGate), fmt.Sprintf("%s is before the first policy that is recorded", f.day))
-		} else if len(log.Under(s.Name, f.day)) == 0 {
+		} else if len(log.For(s.Name, f.day)) == 0 {
 			s.fault(rowFor(statement.KindGate), Fault{File: f.path(), What: "has lines of a day on which the stream was closed", Do: "delete it"})
 		}
 	}

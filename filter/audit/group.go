@@ -34,7 +34,7 @@ type dayGroups struct {
 	mu     sync.Mutex // guards what follows
 	people *groups.Day
 	under  *pseudonym.Key
-	looks  int
+	reads  int
 	err    error
 }
 
@@ -55,7 +55,7 @@ func (s *stream) groupsOf(day civil.Day) *dayGroups {
 	}
 	if k.dir != nil {
 		d.people = groups.DayOf(k.dir, day)
-		d.look()
+		d.read()
 	}
 	if k.days == nil {
 		k.days = map[civil.Day]*dayGroups{}
@@ -91,9 +91,9 @@ func (k *knownGroups) isMixed(day civil.Day) bool {
 }
 
 // read reads what was appended to the journals. The caller holds d.mu, or nobody else has d.
-func (d *dayGroups) look() {
-	d.err = d.people.Look()
-	d.looks++
+func (d *dayGroups) read() {
+	d.err = d.people.Refresh()
+	d.reads++
 }
 
 // unknown returns why it is unknown which groups of a day are open, "" if it is known. The
@@ -116,7 +116,7 @@ func (d *dayGroups) unknown(day civil.Day) string {
 func (d *dayGroups) since() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.looks
+	return d.reads
 }
 
 // isOpen reports whether a group may be open. If it is not, it reads the journals again,
@@ -128,16 +128,16 @@ func (d *dayGroups) isOpen(day civil.Day, group pseudonym.Group, since int) bool
 		if d.unknown(day) != "" || d.people.People(group) >= d.people.Least() {
 			return true
 		}
-		if d.looks > since {
+		if d.reads > since {
 			return false
 		}
-		d.look()
+		d.read()
 	}
 }
 
 // group returns what is wrong with the group of a line, nothing if it is open according to
 // one way.
-func (l *looker) group(line []byte) (doubt treatment.Doubt) {
+func (l *checker) group(line []byte) (doubt treatment.Doubt) {
 	for i, p := range l.proofs {
 		if i >= l.own && !p.Suits(line) {
 			continue
@@ -159,7 +159,7 @@ func (l *looker) group(line []byte) (doubt treatment.Doubt) {
 
 // checkGroup records what is wrong with the group of a line. Journals are deleted with their
 // lines, so a file that is gone is not checked.
-func (l *looker) lookAtGroup(b block, number int, line []byte) {
+func (l *checker) checkGroup(b block, number int, line []byte) {
 	doubt := l.group(line)
 	if doubt == treatment.NoDoubt {
 		return

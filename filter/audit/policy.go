@@ -69,11 +69,11 @@ func (v *survey) decisions(log policies.Log) {
 }
 
 // outsideGate reports lines of days on which their stream's gate was closed.
-func (v *survey) outside(name string, stream Status) {
+func (v *survey) outsideGate(name string, stream Status) {
 	log := v.Policy.log
 	for _, day := range stream.Days {
 		date, ok := civil.ParseDay(day.Day)
-		if !ok || day.LogBytes == 0 || date < civil.DayOf(log[0].Began.Local()) || len(log.Under(name, date)) > 0 {
+		if !ok || day.LogBytes == 0 || date < civil.DayOf(log[0].Began.Local()) || len(log.For(name, date)) > 0 {
 			continue // days before the log cannot be checked
 		}
 		v.broken(stream.Dir, fmt.Sprintf("has lines of %v, when its gate was closed", date), "see "+filepath.Join(v.Dir, dir.PoliciesLogName)+", and delete them")

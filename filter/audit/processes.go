@@ -51,7 +51,7 @@ func (v *survey) processes(d *dir.Dir) {
 }
 
 // nestedDirs surveys the directories below DIR that record a rule of their own.
-func (v *survey) below(d *dir.Dir) {
+func (v *survey) nestedDirs(d *dir.Dir) {
 	names, _ := d.Nested() // the error was returned before
 	var streams []string
 	if v.Policy != nil {
@@ -79,7 +79,7 @@ func (v *survey) below(d *dir.Dir) {
 				status.Gate = v.Policy.gate(name, v.today)
 			}
 			v.countProcesses(status)
-			v.outside(name, status)
+			v.outsideGate(name, status)
 			v.changes(d, name, status)
 			v.Streams = append(v.Streams, status)
 		}

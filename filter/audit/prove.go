@@ -54,15 +54,15 @@ func (a *auditor) rows() (rows []Row) {
 		}
 		if r := prove(a, s, c); r != nil {
 			r.Claim, r.Stream = c.Kind().String(), c.Of()
-			rows = append(rows, s.judged(*r))
+			rows = append(rows, s.withVerdict(*r))
 		}
 	}
 	for _, s := range a.streams {
 		for _, of := range s.unclaimed(rows) {
-			rows = append(rows, s.judged(Row{Claim: string(of), Stream: s.Name, Text: "there is nothing else", Looked: "what no other claim is about"}))
+			rows = append(rows, s.withVerdict(Row{Claim: string(of), Stream: s.Name, Text: "there is nothing else", Looked: "what no other claim is about"}))
 		}
 		if s.survey != nil {
-			rows = append(rows, s.judged(Row{Claim: string(access), Stream: s.Name,
+			rows = append(rows, s.withVerdict(Row{Claim: string(access), Stream: s.Name,
 				Text:   "nobody else has access to the files",
 				Looked: "modes and owners of all files"}))
 		}
@@ -133,7 +133,7 @@ func (a *auditor) find(name string) *stream {
 }
 
 // withVerdict adds the findings of a row and the resulting verdict.
-func (s *stream) judged(r Row) Row {
+func (s *stream) withVerdict(r Row) Row {
 	of := row(r.Claim)
 	if s.survey != nil {
 		for _, f := range s.survey.Broken {
@@ -150,8 +150,8 @@ func (s *stream) judged(r Row) Row {
 	if r.Why != "" {
 		why = append([]string{r.Why}, why...)
 	}
-	if more := len(why) - maxUnsure + s.unsaid[of]; more > 0 {
-		why = append(why[:maxUnsure:maxUnsure], fmt.Sprintf("and %d more", more))
+	if more := len(why) - maxReasons + s.moreReasons[of]; more > 0 {
+		why = append(why[:maxReasons:maxReasons], fmt.Sprintf("and %d more", more))
 	}
 	switch r.Why = strings.Join(why, "; "); {
 	case len(r.Faults) > 0:

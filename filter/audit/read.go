@@ -121,14 +121,14 @@ func (a *auditor) readLines(ctx context.Context, files []*lineFile) {
 	var running sync.WaitGroup
 	for range workers {
 		running.Go(func() {
-			var l looker
+			var l checker
 			for b := range r.blocks {
 				if ctx.Err() == nil {
-					l.look(b)
+					l.checkBlock(b)
 				}
 				r.free <- b.lines[:0]
 			}
-			l.done()
+			l.addCounts()
 		})
 	}
 	for _, f := range files {
@@ -192,7 +192,7 @@ func (r *reader) file(ctx context.Context, f *lineFile) error {
 		whole := bytes.LastIndexByte(buf, '\n') + 1
 		rest = append(rest[:0], buf[whole:]...)
 		b := block{lineFile: f, first: at, lines: buf[:whole]}
-		if err == io.EOF && len(rest) > 0 && (f.copy || f.foreign || time.Since(f.changed) > inTheMakingLine) {
+		if err == io.EOF && len(rest) > 0 && (f.copy || f.foreign || time.Since(f.changed) > maxUnfinished) {
 			b.lines, b.cut = append(buf, '\n'), true
 		}
 		at += bytes.Count(b.lines, newline)
@@ -205,7 +205,7 @@ func (r *reader) file(ctx context.Context, f *lineFile) error {
 }
 
 // maxUnfinished is how long a line may lack its newline before it counts as cut off.
-const inTheMakingLine = 2 * time.Minute
+const maxUnfinished = 2 * time.Minute
 
 // fill reads until b is full. It returns io.EOF only at the end of the text; truncated
 // compressed data has another error.
@@ -282,7 +282,7 @@ func (c counter) Write(p []byte) (int, error) {
 }
 
 // checker checks lines. It holds the state for the current file; one goroutine uses it.
-type looker struct {
+type checker struct {
 	stream *stream
 	day    civil.Day
 	proofs []Proof
@@ -303,7 +303,7 @@ type looker struct {
 type lineCounts struct{ lines, malformed int }
 
 // switchTo loads the state for lines of a stream's day.
-func (l *looker) turnTo(s *stream, day civil.Day) {
+func (l *checker) switchTo(s *stream, day civil.Day) {
 	if l.stream == s && l.day == day {
 		return
 	}
@@ -322,12 +322,12 @@ func (l *looker) turnTo(s *stream, day civil.Day) {
 }
 
 // checkBlock checks each line of a block.
-func (l *looker) look(b block) {
+func (l *checker) checkBlock(b block) {
 	if b.foreign {
-		l.lookForeign(b)
+		l.checkForeign(b)
 		return
 	}
-	l.turnTo(b.stream, b.day)
+	l.switchTo(b.stream, b.day)
 	if l.groups != nil {
 		l.since = l.groups.since()
 	}
@@ -341,11 +341,11 @@ func (l *looker) look(b block) {
 			rest = rest[bytes.IndexByte(rest, '\n')+1:]
 		}
 		line := rest[:bytes.IndexByte(rest, '\n')+1]
-		doubt := l.least(line)
+		doubt := l.doubtOf(line)
 		if len(line) == len(rest) && b.cut {
-			doubt = l.ofCut(b.lineFile, line, doubt)
+			doubt = l.checkCut(b.lineFile, line, doubt)
 		} else if l.groups != nil {
-			l.lookAtGroup(b, b.first+unfit, line)
+			l.checkGroup(b, b.first+unfit, line)
 		}
 		if doubt != treatment.NoDoubt {
 			b.stream.doubt(b.lineFile, b.first+unfit, doubt)
@@ -355,12 +355,12 @@ func (l *looker) look(b block) {
 
 // checkCut returns what is wrong with a line that may be incomplete: an address that is not
 // at its end.
-func (l *looker) ofCut(f *lineFile, line []byte, doubt treatment.Doubt) treatment.Doubt {
+func (l *checker) checkCut(f *lineFile, line []byte, doubt treatment.Doubt) treatment.Doubt {
 	if doubt == treatment.NoDoubt {
 		return doubt
 	}
 	if end := bytes.LastIndexByte(line, ' '); end > 0 {
-		if again := l.least(append(line[:end:end], '\n')); again == treatment.Address4 || again == treatment.Address6 {
+		if again := l.doubtOf(append(line[:end:end], '\n')); again == treatment.Address4 || again == treatment.Address6 {
 			return again
 		}
 	}
@@ -372,7 +372,7 @@ var errNoEnd = errors.New("its last line is cut off")
 
 // checkForeign checks lines of a file that is not hushpipe's. Text without a date is not
 // taken for a line.
-func (l *looker) lookForeign(b block) {
+func (l *checker) checkForeign(b block) {
 	if l.parser == nil {
 		l.parser, _ = format.New("auto", time.Local, nil)
 		l.dated = map[string]bool{}
@@ -385,7 +385,7 @@ func (l *looker) lookForeign(b block) {
 		}
 		day := l.line.Day
 		b.stream.readDay(day)
-		l.turnTo(b.stream, day)
+		l.switchTo(b.stream, day)
 		l.counts[b.stream].lines++
 		if !l.dated[b.path()] {
 			l.dated[b.path()] = true
@@ -394,7 +394,7 @@ func (l *looker) lookForeign(b block) {
 		if day < b.stream.survey.first {
 			b.stream.fault(period, Fault{File: b.path(), Line: number, What: "is older than " + b.stream.survey.Keep, Do: "delete it: hushpipe does not, as it is another program's"})
 		}
-		switch doubt := l.least(line); doubt {
+		switch doubt := l.doubtOf(line); doubt {
 		case treatment.Address4, treatment.Address6, treatment.HostName:
 			b.stream.doubt(b.lineFile, number, doubt)
 		}
@@ -402,7 +402,7 @@ func (l *looker) lookForeign(b block) {
 }
 
 // doubtOf returns what is wrong with a line, nothing if some way suits it.
-func (l *looker) least(line []byte) (doubt treatment.Doubt) {
+func (l *checker) doubtOf(line []byte) (doubt treatment.Doubt) {
 	if l.at > 0 && l.suits(l.at, line) {
 		return treatment.NoDoubt
 	}
@@ -435,7 +435,7 @@ func (l *looker) least(line []byte) (doubt treatment.Doubt) {
 
 // suits reports whether a line may have been processed in a certain way. It is not enough
 // that an earlier way finds nothing: processing the line again must not change it.
-func (l *looker) suits(way int, line []byte) bool {
+func (l *checker) suits(way int, line []byte) bool {
 	if way < l.own {
 		return l.proofs[way].Look(line) == treatment.NoDoubt
 	}
@@ -443,7 +443,7 @@ func (l *looker) suits(way int, line []byte) bool {
 }
 
 // addCounts adds the counts to the streams.
-func (l *looker) done() {
+func (l *checker) addCounts() {
 	for s, n := range l.counts {
 		s.mu.Lock()
 		s.lines += n.lines

@@ -32,7 +32,7 @@ const (
 	// silence is how old a live process's record may be.
 	silence = 5 * time.Minute
 	// maxTempAge is how old a temporary file may be.
-	inTheMaking = 2 * time.Hour
+	maxTempAge = 2 * time.Hour
 )
 
 // Status describes the files on the disk, and what happened to the lines.
@@ -142,7 +142,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 	if err := v.walk(path, ""); err != nil {
 		return nil, err
 	}
-	v.strangers()
+	v.reportUnowned()
 	subs := []struct{ path, sub string }{
 		{dir.KeyPath(path, keys), dir.Keys}, {filepath.Join(path, dir.Journal), dir.Journal},
 		{filepath.Join(path, dir.Rooms), dir.Rooms}, {filepath.Join(path, dir.Traffic), dir.Traffic}, {filepath.Join(path, dir.Status), dir.Status}, {filepath.Join(path, dir.Policies), dir.Policies},
@@ -184,7 +184,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 	v.fleet(d)
 	v.policy()
 	if nested {
-		v.below(d)
+		v.nestedDirs(d)
 	}
 	v.count(d)
 	v.checkCleartext(d)
@@ -196,7 +196,7 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 }
 
 // longSilence is a silence worth reporting: any server in use has lines every day.
-const unusual = 24 * time.Hour
+const longSilence = 24 * time.Hour
 
 // silent reports that a process waits for lines and gets none: perhaps the server no longer
 // logs to it, but to a file with raw addresses.
@@ -210,7 +210,7 @@ func (v *survey) silent() {
 			since = p.Started // it has not had the time yet
 		}
 	}
-	if quiet := v.now.Sub(since); quiet >= unusual {
+	if quiet := v.now.Sub(since); quiet >= longSilence {
 		v.note(v.Dir, fmt.Sprintf("no line has come for %d hours", int(quiet.Hours())), "see whether the server still logs here: hushpipe check")
 	}
 }
@@ -359,7 +359,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	ahead := dated && day > v.today+v.expected(sub)
 	// The mode of a file that is to be deleted does not matter.
 	switch {
-	case temp && v.now.Sub(info.ModTime()) > inTheMaking:
+	case temp && v.now.Sub(info.ModTime()) > maxTempAge:
 		v.broken(path, "was left by a process that was killed", v.purge(at)).of = rowOf(sub)
 		return
 	case v.isPast(sub, name):

@@ -69,7 +69,7 @@ func hasWorked(path string) bool {
 
 // reportUnowned reports dated files in a DIR on which hushpipe has never run. A purge would
 // take them for its own.
-func (v *survey) strangers() {
+func (v *survey) reportUnowned() {
 	for _, name := range v.dated[:min(len(v.dated), shownForeign)] {
 		v.broken(filepath.Join(v.Dir, name), "hushpipe has never run here: another program may have made this file, with raw addresses",
 			"move it away, or give the DIR that hushpipe filter writes to").of = addresses

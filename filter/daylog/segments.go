@@ -22,7 +22,7 @@ func (l *Log) takeCensus(most int) error {
 		return nil
 	}
 	c := entries.New(l.d, most)
-	if err := c.Look(); err != nil {
+	if err := c.Refresh(); err != nil {
 		return err
 	}
 	l.census, l.maxEntries = c, most
@@ -32,7 +32,7 @@ func (l *Log) takeCensus(most int) error {
 // appendBounded is append for segments. The caller holds the lock of the lines.
 func (l *Log) appendBounded(at dir.Log, lines []byte) (n int, err error) {
 	c, size := l.census, calendar.Bounds{Entries: l.maxEntries}.SegmentSize()
-	if err := c.Look(); err != nil {
+	if err := c.Refresh(); err != nil {
 		return 0, err
 	}
 	for n < len(lines) {
@@ -49,7 +49,7 @@ func (l *Log) appendBounded(at dir.Log, lines []byte) (n int, err error) {
 		segment, has := c.Segment(at.Day, at.Hour, size)
 		part := firstLines(lines[n:], min(size-has, l.maxEntries-c.Lines()))
 		m, err := l.append(segment, part, true)
-		c.Wrote(segment, part[:m])
+		c.Added(segment, part[:m])
 		n += m
 		if err != nil {
 			return n, err

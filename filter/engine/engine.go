@@ -49,7 +49,7 @@ const patience = 10 * time.Second
 // Open connects.
 func Open(cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, conns: map[string]redis.Conn{}, nodes: map[string]bool{}}
-	e.know(nil)
+	e.setNodes(nil)
 	if err := e.locate(); err != nil {
 		e.Close()
 		return nil, err
@@ -154,15 +154,15 @@ func (e *Engine) locate() (err error) {
 			err = errors.New("the engine: the cluster has no slots")
 			continue
 		}
-		e.know(nodes)
+		e.setNodes(nodes)
 		e.spans, e.stale = spans, false
 		return nil
 	}
 	return err
 }
 
-// know forgets servers that are gone, each of which would be waited for.
-func (e *Engine) know(nodes []string) {
+// setNodes forgets servers that are gone, each of which would be waited for.
+func (e *Engine) setNodes(nodes []string) {
 	clear(e.nodes)
 	for _, node := range slices.Concat(e.cfg.Addresses, nodes) {
 		e.nodes[node] = true

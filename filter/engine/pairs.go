@@ -76,11 +76,11 @@ func (e *Engine) Put(key, field, value, claimed string, expire time.Time) (held 
 	return text(answers[0])
 }
 
-// most is how many questions go to the engine at once.
-const most = 10_000
+// pipelineSize is how many questions go to the engine at once.
+const pipelineSize = 10_000
 
-// read asks one question about each key, and hands over the answers.
-func (e *Engine) read(keys []string, question func(key string) command, answer func(i int, a any) error) error {
+// queryAll asks one question about each key, and hands over the answers.
+func (e *Engine) queryAll(keys []string, question func(key string) command, answer func(i int, a any) error) error {
 	for again := false; ; again = true {
 		moved := false
 		of := map[string][]int{} // keys, by address
@@ -93,7 +93,7 @@ func (e *Engine) read(keys []string, question func(key string) command, answer f
 		}
 		for address, all := range of {
 			for len(all) > 0 {
-				some := all[:min(most, len(all))]
+				some := all[:min(pipelineSize, len(all))]
 				all = all[len(some):]
 				commands := make([]command, len(some))
 				for j, i := range some {
@@ -126,7 +126,7 @@ func (e *Engine) read(keys []string, question func(key string) command, answer f
 // Field returns what the field has in each of several hashes, "" for nothing.
 func (e *Engine) Field(keys []string, field string) (values []string, err error) {
 	values = make([]string, len(keys))
-	err = e.read(keys, func(key string) command { return command{"HGET", key, field} },
+	err = e.queryAll(keys, func(key string) command { return command{"HGET", key, field} },
 		func(i int, a any) (err error) {
 			values[i], err = text(a)
 			return err
@@ -136,7 +136,7 @@ func (e *Engine) Field(keys []string, field string) (values []string, err error)
 
 // Fields returns a hash.
 func (e *Engine) Fields(key string) (fields map[string]string, err error) {
-	err = e.read([]string{key}, func(key string) command { return command{"HGETALL", key} },
+	err = e.queryAll([]string{key}, func(key string) command { return command{"HGETALL", key} },
 		func(_ int, a any) (err error) {
 			fields, err = redis.StringMap(a, nil)
 			return err
@@ -146,7 +146,7 @@ func (e *Engine) Fields(key string) (fields map[string]string, err error) {
 
 // Members returns a set.
 func (e *Engine) Members(key string) (members []string, err error) {
-	err = e.read([]string{key}, func(key string) command { return command{"SMEMBERS", key} },
+	err = e.queryAll([]string{key}, func(key string) command { return command{"SMEMBERS", key} },
 		func(_ int, a any) (err error) {
 			members, err = redis.Strings(a, nil)
 			return err
@@ -157,7 +157,7 @@ func (e *Engine) Members(key string) (members []string, err error) {
 // Sizes returns how many members each of several sets has.
 func (e *Engine) Sizes(keys []string) (sizes []uint64, err error) {
 	sizes = make([]uint64, len(keys))
-	err = e.read(keys, func(key string) command { return command{"SCARD", key} },
+	err = e.queryAll(keys, func(key string) command { return command{"SCARD", key} },
 		func(i int, a any) (err error) {
 			sizes[i], err = redis.Uint64(a, nil)
 			return err
@@ -167,7 +167,7 @@ func (e *Engine) Sizes(keys []string) (sizes []uint64, err error) {
 
 // Expire has keys expire at a time, those that are there.
 func (e *Engine) Expire(keys []string, at time.Time) error {
-	return e.read(keys, func(key string) command { return command{"EXPIREAT", key, at.Unix()} },
+	return e.queryAll(keys, func(key string) command { return command{"EXPIREAT", key, at.Unix()} },
 		func(_ int, a any) error {
 			_, err := redis.Int(a, nil)
 			return err

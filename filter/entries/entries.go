@@ -38,7 +38,7 @@ type file struct {
 	lines int         // up to end
 	added int         // behind it, by the caller
 	torn  int         // 1 where an unfinished line stands behind it
-	seen  bool
+	listed  bool
 }
 
 // New returns a Census of d, for a bound of most lines.
@@ -48,9 +48,9 @@ func New(d *dir.Dir, most int) *Census { return &Census{d: d, most: most, buf: m
 // since. A line that a writer left unfinished is one.
 func (c *Census) Lines() int { return c.total }
 
-// Look counts what was written since. A file that cannot be read is an error: nobody
+// Refresh counts what was written since. A file that cannot be read is an error: nobody
 // knows how many lines it has.
-func (c *Census) Look() error {
+func (c *Census) Refresh() error {
 	names, err := c.d.Names("")
 	if err != nil {
 		return err
@@ -65,23 +65,23 @@ func (c *Census) Look() error {
 			c.files = slices.Insert(c.files, i, &file{Log: l})
 		}
 		f := c.files[i]
-		if err := c.look(f); errors.Is(err, fs.ErrNotExist) {
+		if err := c.refreshFile(f); errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
 			return err
 		}
-		f.seen = true
+		f.listed = true
 		c.total += f.lines + f.torn
 	}
 	c.files = slices.DeleteFunc(c.files, func(f *file) bool {
-		gone := !f.seen
-		f.seen = false
+		gone := !f.listed
+		f.listed = false
 		return gone
 	})
 	return nil
 }
 
-func (c *Census) look(f *file) error {
+func (c *Census) refreshFile(f *file) error {
 	var st unix.Stat_t
 	name := f.Name()
 	f.added = 0
@@ -136,9 +136,9 @@ func (c *Census) Segment(day civil.Day, hour, size int) (l dir.Log, lines int) {
 	return dir.Log{Day: day, Hour: hour, Segment: c.next}, 0
 }
 
-// Wrote takes in whole lines that the caller has added to a file. It has the lock of the
+// Added takes in whole lines that the caller has added to a file. It has the lock of the
 // lines, and has cut off an unfinished one.
-func (c *Census) Wrote(l dir.Log, lines []byte) {
+func (c *Census) Added(l dir.Log, lines []byte) {
 	i, known := slices.BinarySearchFunc(c.files, l, func(f *file, l dir.Log) int { return f.Compare(l) })
 	if !known {
 		c.files = slices.Insert(c.files, i, &file{Log: l})
@@ -181,7 +181,7 @@ func (c *Census) RemoveOldest() (gone civil.Day, isGone bool, err error) {
 // lock of the lines, so that nobody adds some meanwhile.
 func Trim(d *dir.Dir, most int) (deleted []string, err error) {
 	c := New(d, most)
-	if err := c.Look(); err != nil || c.Lines() <= most {
+	if err := c.Refresh(); err != nil || c.Lines() <= most {
 		return nil, err
 	}
 	lock := d.NewLock(dir.Locks, dir.LinesLock)
@@ -190,7 +190,7 @@ func Trim(d *dir.Dir, most int) (deleted []string, err error) {
 		return nil, d.Error("lock", dir.Locks, dir.LinesLock, dir.ErrLocked)
 	}
 	defer lock.Release()
-	if err := c.Look(); err != nil {
+	if err := c.Refresh(); err != nil {
 		return nil, err
 	}
 	for c.Lines() > most {

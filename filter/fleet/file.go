@@ -28,8 +28,8 @@ type File struct {
 	CA, Cert, Key string
 }
 
-// mostFile bounds the file, in bytes.
-const mostFile = 64 << 10
+// maxFile bounds the file, in bytes.
+const maxFile = 64 << 10
 
 // ReadFile reads the file at path.
 func ReadFile(path string) (File, error) {
@@ -38,7 +38,7 @@ func ReadFile(path string) (File, error) {
 		return File{}, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, mostFile+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return File{}, err
 	}
@@ -51,7 +51,7 @@ func ReadFile(path string) (File, error) {
 
 // parseFile reads such a text.
 func parseFile(text []byte) (f File, err error) {
-	if len(text) > mostFile {
+	if len(text) > maxFile {
 		return File{}, errors.New("is too large to be a fleet's file")
 	}
 	n := 0

@@ -25,8 +25,8 @@ import (
 // ended, only the day is known.
 const silence = 25 * time.Hour
 
-// settled is how long after midnight late lines of the day before still come.
-const settled = 10 * time.Minute
+// lateLines is how long after midnight late lines of the day before still come.
+const lateLines = 10 * time.Minute
 
 // Source is one host: its DIR, or a copy of that.
 type Source struct {
@@ -77,7 +77,7 @@ type Config struct {
 	Out  string // whose room files are written; no filter writes there
 	From []Source
 	Now  time.Time
-	Say  func(topic, line string)
+	Log  func(topic, line string)
 	// Counted, unless nil, is told what the journals count of each day, and whether each host
 	// has closed it and has its journals still.
 	Counted func(day civil.Day, entries []roomfile.Entry, whole bool)
@@ -104,7 +104,7 @@ type Silent struct {
 type source struct {
 	Source
 	d     *dir.Dir // nil: cannot be opened
-	lived registry.Activity
+	activity registry.Activity
 	err   error // its records cannot be read
 }
 
@@ -116,7 +116,7 @@ func Merge(cfg Config) (r Result, err error) {
 	if err := checkOut(cfg); err != nil {
 		return r, err
 	}
-	out, err := dir.Open(cfg.Out, dir.Options{Create: true, Notify: func(msg string) { cfg.Say(msg, msg) }})
+	out, err := dir.Open(cfg.Out, dir.Options{Create: true, Notify: func(msg string) { cfg.Log(msg, msg) }})
 	if err != nil {
 		return r, err
 	}
@@ -133,11 +133,11 @@ func Merge(cfg Config) (r Result, err error) {
 		}
 		defer s.d.Close()
 		// Before the journals: what a host says of itself is no later than what is read of it.
-		if s.lived, s.err = registry.ReadActivity(s.d); s.err != nil {
+		if s.activity, s.err = registry.ReadActivity(s.d); s.err != nil {
 			errs = append(errs, s.err)
 		}
-		if cfg.Now.Sub(s.lived.Last) > silence {
-			r.Silent = append(r.Silent, Silent{of, s.lived.Last})
+		if cfg.Now.Sub(s.activity.Last) > silence {
+			r.Silent = append(r.Silent, Silent{of, s.activity.Last})
 		}
 		some, err := counts.Days(s.d)
 		if err != nil {
@@ -209,7 +209,7 @@ func checkStreams(d *dir.Dir, path string) error {
 func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day) error {
 	var errs []error
 	all := counts.NewHostUnion(day)
-	has := make([]had, len(from))
+	has := make([]contribution, len(from))
 	for i, s := range from {
 		if s.d == nil {
 			continue
@@ -217,7 +217,7 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 		part, err := all.Add(s.d, s.Path)
 		errs = append(errs, err)
 		r.Damaged = append(r.Damaged, part.Damaged...)
-		has[i] = had{any: part.Journals > 0, counted: part.Pairs, whole: err == nil && len(part.Damaged) == 0, gone: s.hadCounts(day)}
+		has[i] = contribution{any: part.Journals > 0, counted: part.Pairs, whole: err == nil && len(part.Damaged) == 0, gone: s.hadCounts(day)}
 	}
 	unlock, err := out.LockRooms(counts.LockPatience)
 	if err != nil {
@@ -236,7 +236,7 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 	if cfg.Counted != nil {
 		cfg.Counted(day, slices.Clone(entries), now.IsWhole() && !lost)
 	}
-	bound, err := counts.WriteHosts(out, cfg.Out, day, counts.Merged{Rooms: entries, Roster: now, Lost: lost, Grown: grown, Damaged: damaged != nil}, cfg.Say)
+	bound, err := counts.WriteHosts(out, cfg.Out, day, counts.Merged{Rooms: entries, Roster: now, Lost: lost, Grown: grown, Damaged: damaged != nil}, cfg.Log)
 	errs = append(errs, err)
 	for _, found := range []struct {
 		is   bool
@@ -254,8 +254,8 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 	return dir.Join(errs...)
 }
 
-// had is what a host has of a day.
-type had struct {
+// contribution is what a host has of a day.
+type contribution struct {
 	any     bool // there are journals
 	counted int  // pairs, or hits
 	whole   bool // all of it could be read
@@ -264,7 +264,7 @@ type had struct {
 
 // roster returns the roster of a day that comes after the one before. lost says that what a
 // host had before is not in it, grown that it has what was not there before.
-func roster(day civil.Day, from []source, has []had, before roomfile.Roster, keys []roomfile.KeyID) (now roomfile.Roster, lost, grown bool) {
+func roster(day civil.Day, from []source, has []contribution, before roomfile.Roster, keys []roomfile.KeyID) (now roomfile.Roster, lost, grown bool) {
 	now.Keys = roomfile.UniteKeys(before.Keys, keys)
 	// A key that is gone, and one that is new, are of a host that began anew.
 	grown, lost = len(now.Keys) > len(before.Keys), len(now.Keys) > len(keys)
@@ -276,7 +276,7 @@ func roster(day civil.Day, from []source, has []had, before roomfile.Roster, key
 	}
 	for i, s := range from {
 		was, known := before.Find(s.Name)
-		h, part := s.judge(day, has[i], was, known)
+		h, part := s.rosterLine(day, has[i], was, known)
 		if part {
 			now.Hosts = append(now.Hosts, h)
 		}
@@ -288,12 +288,12 @@ func roster(day civil.Day, from []source, has []had, before roomfile.Roster, key
 	return now, lost, grown
 }
 
-// judge returns the line of a host in the roster of a day, whose journals are part of it;
+// rosterLine returns the line of a host in the roster of a day, whose journals are part of it;
 // or none for a host that took no part, as one that joined later.
-func (s source) judge(day civil.Day, has had, was roomfile.Host, known bool) (h roomfile.Host, part bool) {
-	over := civil.DayOf(s.lived.Last.Add(-settled)) > day && !s.lived.Last.IsZero()
-	_, lived := s.lived.Days[day]
-	h = roomfile.Host{Name: s.Name, Seen: s.lived.Last, Pairs: max(has.counted, was.Pairs)}
+func (s source) rosterLine(day civil.Day, has contribution, was roomfile.Host, known bool) (h roomfile.Host, part bool) {
+	over := civil.DayOf(s.activity.Last.Add(-lateLines)) > day && !s.activity.Last.IsZero()
+	_, lived := s.activity.Days[day]
+	h = roomfile.Host{Name: s.Name, Seen: s.activity.Last, Pairs: max(has.counted, was.Pairs)}
 	switch {
 	case has.counted < was.Pairs:
 		h.State = was.State // its journals were deleted
@@ -309,7 +309,7 @@ func (s source) judge(day civil.Day, has had, was roomfile.Host, known bool) (h 
 		h.State = roomfile.Open
 	case known:
 		h.State = was.State
-	case s.lived.Last.IsZero() || civil.DayOf(s.lived.Last) < day:
+	case s.activity.Last.IsZero() || civil.DayOf(s.activity.Last) < day:
 		h.State = roomfile.Missing
 	default:
 		return h, false

@@ -85,7 +85,7 @@ func (p *place) merge(now time.Time, hosts ...string) (Result, error) {
 	from, err := Name(paths)
 	require.NoError(p, err)
 	return Merge(Config{Out: filepath.Join(p.path, "all"), From: from, Now: now,
-		Say: func(_, line string) { p.said = append(p.said, line) }})
+		Log: func(_, line string) { p.said = append(p.said, line) }})
 }
 
 // counted returns the counts of a day by room, and its roster without times.

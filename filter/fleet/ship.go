@@ -22,14 +22,14 @@ type ShipConfig struct {
 	Path, Keys string // DIR, and the key directory, "" for DIR/keys
 	Fleet      string // the name
 	Now        func() time.Time
-	Say        func(topic, line string)
+	Log        func(topic, line string)
 }
 
 // Shipper brings what the hosts of a fleet share to DIR: the keys of their days. A key that
 // is there stays as it is.
 type Shipper struct {
 	cfg  ShipConfig
-	said map[civil.Day]bool // of these days it was said that the key is another
+	reported map[civil.Day]bool // of these days it was said that the key is another
 }
 
 // NewShipper returns a Shipper, which does nothing yet.
@@ -37,15 +37,15 @@ func NewShipper(cfg ShipConfig) *Shipper { return &Shipper{cfg, map[civil.Day]bo
 
 var errNoSeed = errors.New("is missing, and this host is not in a fleet; hint: write what hushpipe fleet invite prints into this file")
 
-// Look takes in a seed that lies in DIR, moves the state on, deletes the keys that are past
+// Step takes in a seed that lies in DIR, moves the state on, deletes the keys that are past
 // their period, and makes those of today and of the days ahead. What it cannot do beside
 // making keys, it says. Call it at start, each minute and at midnight.
-func (s *Shipper) Look() error {
+func (s *Shipper) Step() error {
 	if err := s.check(); err != nil {
 		return err
 	}
 	d, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Create: true,
-		Notify: func(msg string) { s.cfg.Say(msg, msg) }})
+		Notify: func(msg string) { s.cfg.Log(msg, msg) }})
 	if err != nil {
 		return err
 	}
@@ -73,11 +73,11 @@ func (s *Shipper) Look() error {
 	}
 	for topic, err := range map[string]error{"fleet-seed": joinErr, "purge": purgeErr, "fleet-state": err} {
 		if err != nil { // the keys are made all the same
-			s.cfg.Say(topic, err.Error())
+			s.cfg.Log(topic, err.Error())
 		}
 	}
 	if err := registry.CheckKeys(s.cfg.Path, s.cfg.Keys); err != nil {
-		s.cfg.Say("fleet-keys", err.Error())
+		s.cfg.Log("fleet-keys", err.Error())
 	}
 	var errs []error
 	for day := today; day <= today+ratchet.Ahead; day++ {
@@ -126,9 +126,9 @@ func (s *Shipper) key(d *dir.Dir, chain ratchet.Chain, day civil.Day) error {
 			other = "came after this host had made its own"
 		}
 	}
-	if other != "" && !s.said[day] {
-		s.said[day] = true
-		s.cfg.Say("fleet-key "+day.String(), fmt.Sprintf("%s: the fleet's key of %s %s: the counts of that day are an upper bound", s.cfg.Path, day, other))
+	if other != "" && !s.reported[day] {
+		s.reported[day] = true
+		s.cfg.Log("fleet-key "+day.String(), fmt.Sprintf("%s: the fleet's key of %s %s: the counts of that day are an upper bound", s.cfg.Path, day, other))
 	}
 	return nil
 }
@@ -144,7 +144,7 @@ func (s *Shipper) shareRooms(d *dir.Dir, secret [32]byte) error {
 	}
 	settings, err := registry.ReadSettings(s.cfg.Path)
 	if err == nil && slices.Contains(settings.Flags, "--room-hash=hmac") {
-		s.cfg.Say("fleet-rooms", fmt.Sprintf("%s: is not that of the fleet, so that rooms have other names here; hint: give all hosts that of one", filepath.Join(s.cfg.Path, dir.RoomSecretName)))
+		s.cfg.Log("fleet-rooms", fmt.Sprintf("%s: is not that of the fleet, so that rooms have other names here; hint: give all hosts that of one", filepath.Join(s.cfg.Path, dir.RoomSecretName)))
 	}
 	return nil
 }
@@ -201,7 +201,7 @@ func (s *Shipper) Check() error {
 	if err := s.check(); err != nil {
 		return err
 	}
-	d, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Notify: func(msg string) { s.cfg.Say(msg, msg) }})
+	d, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Notify: func(msg string) { s.cfg.Log(msg, msg) }})
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ type host struct {
 
 func newHost(t *testing.T, now time.Time) *host {
 	h := &host{T: t, path: t.TempDir(), now: now}
-	h.Shipper = NewShipper(ShipConfig{Path: h.path, Fleet: "meet", Now: h.clock, Say: h.say})
+	h.Shipper = NewShipper(ShipConfig{Path: h.path, Fleet: "meet", Now: h.clock, Log: h.say})
 	return h
 }
 
@@ -53,7 +53,7 @@ func (h *host) open() *dir.Dir {
 
 func (h *host) look() {
 	h.Helper()
-	require.NoError(h, h.Look())
+	require.NoError(h, h.Step())
 }
 
 // filter does what a filter does with keys, in each hour.
@@ -180,8 +180,8 @@ func TestServicesOfOneHost(t *testing.T) {
 		var services sync.WaitGroup
 		for range 8 {
 			services.Go(func() {
-				s := NewShipper(ShipConfig{Path: first.path, Fleet: "meet", Now: func() time.Time { return at(day, 0, 0) }, Say: func(_, line string) { t.Error(line) }})
-				assert.NoError(t, s.Look())
+				s := NewShipper(ShipConfig{Path: first.path, Fleet: "meet", Now: func() time.Time { return at(day, 0, 0) }, Log: func(_, line string) { t.Error(line) }})
+				assert.NoError(t, s.Step())
 			})
 		}
 		services.Wait()
@@ -267,7 +267,7 @@ func TestJoining(t *testing.T) {
 	stranger := newHost(t, first.now)
 	_, err = Invite(stranger.path, "meet", first.now)
 	assert.EqualError(t, err, stranger.path+": is not in a fleet; hint: run hushpipe fleet ship there, or invite from another host")
-	assert.EqualError(t, stranger.Look(), "open "+stranger.path+"/fleet-seed: is missing, and this host is not in a fleet; hint: write what hushpipe fleet invite prints into this file")
+	assert.EqualError(t, stranger.Step(), "open "+stranger.path+"/fleet-seed: is missing, and this host is not in a fleet; hint: write what hushpipe fleet invite prints into this file")
 }
 
 // TestKeysExpire: where no filter runs, keys go when their period is over all the same, and
@@ -424,7 +424,7 @@ func TestClockInDoubt(t *testing.T) {
 	h.give(NewSeed("meet", h.now))
 	h.look()
 	h.now = at(today+60, 12, 0)
-	assert.EqualError(t, h.Look(), h.path+": the clock is far ahead of the last time seen, no keys are made; hint: set the clock, or wait until 2027-01-21T13:00:00Z")
+	assert.EqualError(t, h.Step(), h.path+": the clock is far ahead of the last time seen, no keys are made; hint: set the clock, or wait until 2027-01-21T13:00:00Z")
 	h.now = at(today, 13, 0)
 	h.look()
 	assert.Equal(t, []string{"2026-11-22.state", "CACHEDIR.TAG", "name"}, h.fleet())

@@ -77,13 +77,13 @@ func (t *Traffic) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Da
 	}
 	parts, err := all.Read(out)
 	errs = append(errs, err)
-	has := make([]had, len(from))
+	has := make([]contribution, len(from))
 	hits, sealed := false, false
 	for n, i := range open {
 		s, part := from[i], parts[n]
 		hits, sealed = hits || part.Hits > 0, sealed || part.Sealed
-		has[i] = had{any: part.Any && !part.Sealed, counted: int(part.Hits), whole: err == nil && !part.Flawed,
-			gone: part.File || part.Sealed || s.lived.Days[day]}
+		has[i] = contribution{any: part.Any && !part.Sealed, counted: int(part.Hits), whole: err == nil && !part.Flawed,
+			gone: part.File || part.Sealed || s.activity.Days[day]}
 		if part.Flawed && !part.Sealed {
 			t.Flawed = append(t.Flawed, Flawed{s.Path, day})
 		}

@@ -117,7 +117,7 @@ func (p *place) tryMerge(now time.Time, keys string, hosts ...string) (Result, e
 	require.NoError(p, err)
 	FindKeys(from, keys)
 	return Merge(Config{Out: filepath.Join(p.path, "all"), From: from, Now: now,
-		Say: func(_, line string) { p.said = append(p.said, line) }})
+		Log: func(_, line string) { p.said = append(p.said, line) }})
 }
 
 // figures is the file of a day, "" for none.

@@ -52,7 +52,7 @@ func New(cfg Config) *Groups {
 	return &Groups{
 		Opened:   o,
 		Writer:   newWriter(o),
-		Releaser: &Releaser{cfg: o.cfg, opened: o, unions: map[civil.Day]*union{}, said: map[civil.Day]bool{}, moved: map[string]bool{}},
+		Releaser: &Releaser{cfg: o.cfg, opened: o, unions: map[civil.Day]*union{}, reported: map[civil.Day]bool{}, moved: map[string]bool{}},
 	}
 }
 

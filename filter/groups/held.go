@@ -63,9 +63,9 @@ type Appender interface {
 	AppendTo(at dir.Log, lines []byte) (n int, err error)
 }
 
-// Tell takes the records of people, which go to the journal. While DIR cannot be opened,
+// CountPeople takes the records of people, which go to the journal. While DIR cannot be opened,
 // and d is nil, they wait.
-func (w *Writer) Tell(d *dir.Dir, day civil.Day, keyID [8]byte, records []byte) {
+func (w *Writer) CountPeople(d *dir.Dir, day civil.Day, keyID [8]byte, records []byte) {
 	if len(records) > 0 && !w.opened.isOver(day) {
 		w.journals.Count(d, day, keyID, records, true)
 	}
@@ -196,7 +196,7 @@ func (w *Writer) appendClosed(d *dir.Dir, to dir.Log, lines []byte, locked bool)
 				_, err := f.Write(w.buf)
 				return err
 			})
-			w.opened.lookAgain(to.Day)
+			w.opened.recheckHeld(to.Day)
 		}
 		if err != nil {
 			return err

@@ -26,9 +26,9 @@ type Opened struct {
 type dayGroups struct {
 	open map[pseudonym.Group]bool
 	list []pseudonym.Group // all of them, as they were opened
-	done int               // of list: their held lines were released
-	seen bool              // the held lines that were there before were looked at
-	all  bool              // the day is over, and list is complete
+	released int               // of list: their held lines were released
+	heldChecked bool              // the held lines that were there before were looked at
+	complete  bool              // the day is over, and list is complete
 }
 
 // isOver reports whether the groups of a day that are not open will never be. While the
@@ -51,8 +51,8 @@ func (o *Opened) Since(day civil.Day, n int) []pseudonym.Group {
 	return nil
 }
 
-// of returns what is known of a day. The caller holds o.mu.
-func (o *Opened) of(day civil.Day) *dayGroups {
+// day returns what is known of a day. The caller holds o.mu.
+func (o *Opened) day(day civil.Day) *dayGroups {
 	if o.days[day] == nil {
 		o.days[day] = &dayGroups{open: map[pseudonym.Group]bool{}}
 	}
@@ -80,7 +80,7 @@ func (o *Opened) mark(day civil.Day, lines []heldLine) {
 func (o *Opened) open(day civil.Day, list []pseudonym.Group) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	of := o.of(day)
+	of := o.day(day)
 	for _, group := range list {
 		if !of.open[group] {
 			of.open[group] = true
@@ -92,11 +92,11 @@ func (o *Opened) open(day civil.Day, list []pseudonym.Group) {
 	}
 }
 
-// end notes of a day that is over that all its open groups are known.
-func (o *Opened) end(day civil.Day) {
+// setComplete notes of a day that is over that all its open groups are known.
+func (o *Opened) setComplete(day civil.Day) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.of(day).all = true
+	o.day(day).complete = true
 }
 
 // maxOver bounds the days that are over of which the open groups stay in memory. Late
@@ -114,7 +114,7 @@ func (o *Opened) forget() {
 		switch {
 		case day < first:
 			delete(o.days, day)
-		case of.all:
+		case of.complete:
 			over = append(over, day)
 		}
 	}
@@ -128,7 +128,7 @@ func (o *Opened) forget() {
 func (o *Opened) openBy(d *dir.Dir, day civil.Day, u *union, typed []string) error {
 	met := map[pseudonym.Group]bool{}
 	err := u.follow(d, day, typed, func(group pseudonym.Group) { met[group] = true })
-	least := max(o.cfg.Least, u.least) // of lines that came under another bound as well
+	least := max(o.cfg.Least, u.maxLeast) // of lines that came under another bound as well
 	var list []pseudonym.Group
 	for group := range met {
 		if least > 0 && u.people(group) >= least {
@@ -142,7 +142,7 @@ func (o *Opened) openBy(d *dir.Dir, day civil.Day, u *union, typed []string) err
 // load reads the open groups of a day that is over, unless that was done.
 func (o *Opened) load(d *dir.Dir, day civil.Day) error {
 	o.mu.Lock()
-	done := o.days[day] != nil && o.days[day].all
+	done := o.days[day] != nil && o.days[day].complete
 	o.mu.Unlock()
 	if done {
 		return nil
@@ -152,7 +152,7 @@ func (o *Opened) load(d *dir.Dir, day civil.Day) error {
 		err = o.openBy(d, day, newUnion(o.cfg.Limits), names[day])
 	}
 	if err == nil {
-		o.end(day)
+		o.setComplete(day)
 	}
 	return err
 }
@@ -166,33 +166,33 @@ type unreleased struct {
 	done   int // of its list
 }
 
-// begin returns what a round has to release of a day, and whether there is something.
-func (o *Opened) begin(day civil.Day) (u unreleased, some bool) {
+// startRelease returns what a round has to release of a day, and whether there is something.
+func (o *Opened) startRelease(day civil.Day) (u unreleased, some bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	of := o.of(day)
-	for _, group := range of.list[of.done:] {
+	of := o.day(day)
+	for _, group := range of.list[of.released:] {
 		u.firsts[group[0]] = true
 	}
-	u.all, u.of, u.done = !of.seen, of, len(of.list)
-	some = u.all || of.done < u.done
-	of.seen = true // unless lookAgain says otherwise meanwhile
+	u.all, u.of, u.done = !of.heldChecked, of, len(of.list)
+	some = u.all || of.released < u.done
+	of.heldChecked = true // unless lookAgain says otherwise meanwhile
 	return u, some
 }
 
-// released notes what a round has released.
-func (o *Opened) released(u unreleased) {
+// finishRelease notes what a round has released.
+func (o *Opened) finishRelease(u unreleased) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	u.of.done = max(u.of.done, u.done)
+	u.of.released = max(u.of.released, u.done)
 }
 
-// lookAgain has the next round look at all held lines of a day: some may be of groups
+// recheckHeld has the next round look at all held lines of a day: some may be of groups
 // that were opened meanwhile.
-func (o *Opened) lookAgain(day civil.Day) {
+func (o *Opened) recheckHeld(day civil.Day) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.of(day).seen = false
+	o.day(day).heldChecked = false
 }
 
 // drop lets go of days that were deleted on purpose.

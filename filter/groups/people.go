@@ -30,8 +30,8 @@ func DayOf(d *dir.Dir, day civil.Day) *Day {
 	return &Day{u: newUnion(rooms.NoLimits), d: d, day: day}
 }
 
-// Look reads what the journals have got since the last time.
-func (d *Day) Look() error {
+// Refresh reads what the journals have got since the last time.
+func (d *Day) Refresh() error {
 	names, err := counts.TypedNames(d.d)
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func (d *Day) Most() int { return d.most }
 
 // Least is how many people the process asked for that asked for fewest, 0 if there is no
 // journal.
-func (d *Day) Least() int { return d.u.fewest }
+func (d *Day) Least() int { return d.u.minLeast }
 
 // IsUnder reports whether all people were counted under the key with that id.
 func (d *Day) IsUnder(keyID [8]byte) bool {
@@ -70,8 +70,8 @@ type union struct {
 	counts *rooms.Counts
 	read   map[string]int64
 	keys   map[[8]byte]bool // by their ids
-	least  int              // the largest in a header
-	fewest int              // the smallest
+	maxLeast  int              // the largest in a header
+	minLeast int              // the smallest
 }
 
 func newUnion(limits rooms.Limits) *union {
@@ -146,8 +146,8 @@ func (u *union) followOne(d *dir.Dir, name string, found func(pseudonym.Group)) 
 	if from == 0 && info.HeaderOK {
 		least := 0
 		if n, err := fmt.Sscanf(string(info.Settings), "least=%d;", &least); n == 1 && err == nil {
-			u.least = max(u.least, least)
-			u.fewest = min(cmp.Or(u.fewest, least), least)
+			u.maxLeast = max(u.maxLeast, least)
+			u.minLeast = min(cmp.Or(u.minLeast, least), least)
 			u.keys[info.KeyID] = true
 		}
 	}

@@ -35,7 +35,7 @@ type Releaser struct {
 
 	mu      sync.Mutex // one at a time; guards what follows
 	unions  map[civil.Day]*union
-	said    map[civil.Day]bool // that not all people are counted
+	reported    map[civil.Day]bool // that not all people are counted
 	deleted []string           // held files
 	moved   map[string]bool    // files of which all is released that is to be
 }
@@ -168,19 +168,19 @@ func (r *Releaser) release(d *dir.Dir, day civil.Day, typed []string) error {
 		r.unions[day] = u
 	}
 	err := r.opened.openBy(d, day, u, typed)
-	if u.counts.Recorded()+u.counts.Overflow() > 0 && !r.said[day] {
-		r.said[day] = true
+	if u.counts.Recorded()+u.counts.Overflow() > 0 && !r.reported[day] {
+		r.reported[day] = true
 		r.cfg.Report.Log("people"+day.String(), fmt.Sprintf("%s: too many groups or people on %s; those past the bound open nothing; hint: give more with --max-rooms and --max-pairs", r.cfg.Path, day))
 	}
-	left, some := r.opened.begin(day)
+	left, some := r.opened.startRelease(day)
 	if !some {
 		return err
 	}
 	moveErr := r.move(d, day, func(first byte) bool { return left.all || left.firsts[first] })
 	if moveErr == nil {
-		r.opened.released(left)
+		r.opened.finishRelease(left)
 	} else if left.all {
-		r.opened.lookAgain(day)
+		r.opened.recheckHeld(day)
 	}
 	return dir.Join(err, moveErr)
 }
@@ -224,7 +224,7 @@ func (r *Releaser) moveFile(d *dir.Dir, log Appender, to dir.Log, name string) e
 	if err != nil || !some {
 		return dir.IfExists(err)
 	}
-	moving, base, err := setAside(d, name)
+	moving, base, err := markMoving(d, name)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (r *Releaser) moveFile(d *dir.Dir, log Appender, to dir.Log, name string) e
 	}
 	defer f.Close()
 	if !r.moved[moving] {
-		out := &outlet{log: log, to: to}
+		out := &lineBuffer{log: log, to: to}
 		if _, err := r.releaseLines(f, out, day); err != nil {
 			if out.written == 0 { // nothing has happened
 				_ = d.Rename(dir.Held, moving, name)
@@ -249,7 +249,7 @@ func (r *Releaser) moveFile(d *dir.Dir, log Appender, to dir.Log, name string) e
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	kept := &outlet{log: heldFile{d, base}}
+	kept := &lineBuffer{log: heldFile{d, base}}
 	err = eachLine(f, func(line []byte) error {
 		if group, ok := parseHeld(line); ok && r.opened.isOpen(day, group) {
 			return nil
@@ -279,7 +279,7 @@ func (h heldFile) AppendTo(_ dir.Log, lines []byte) (int, error) {
 }
 
 // releaseLines releases the lines of open groups, and counts the others.
-func (r *Releaser) releaseLines(f io.Reader, out *outlet, day civil.Day) (closed uint64, err error) {
+func (r *Releaser) releaseLines(f io.Reader, out *lineBuffer, day civil.Day) (closed uint64, err error) {
 	err = eachLine(f, func(line []byte) error {
 		if group, ok := parseHeld(line); ok && r.opened.isOpen(day, group) {
 			return out.add(line[PrefixSize:])
@@ -293,21 +293,21 @@ func (r *Releaser) releaseLines(f io.Reader, out *outlet, day civil.Day) (closed
 	return closed, err
 }
 
-// outlet appends lines to a file.
-type outlet struct {
+// lineBuffer appends lines to a file.
+type lineBuffer struct {
 	log     Appender
 	to      dir.Log
 	buf     []byte
 	written int
 }
 
-func (o *outlet) add(line []byte) error {
+func (o *lineBuffer) add(line []byte) error {
 	o.buf = append(o.buf, line...)
 	return o.flush(chunk)
 }
 
 // flush writes the lines if they have so many bytes.
-func (o *outlet) flush(least int) error {
+func (o *lineBuffer) flush(least int) error {
 	if len(o.buf) < least {
 		return nil
 	}
@@ -342,10 +342,10 @@ func (r *Releaser) hasOpen(d *dir.Dir, day civil.Day, name string) (some bool, e
 
 var errEnough = errors.New("enough")
 
-// setAside gives a file the name that says that its lines are being released, and returns
+// markMoving gives a file the name that says that its lines are being released, and returns
 // that and the name before. One that has it was left by a process that was killed, or by
 // a disk that refused lines.
-func setAside(d *dir.Dir, name string) (moving, base string, err error) {
+func markMoving(d *dir.Dir, name string) (moving, base string, err error) {
 	if base, left := strings.CutSuffix(name, dir.MovingSuffix); left {
 		return name, base, nil
 	}
@@ -387,14 +387,14 @@ func (r *Releaser) endFile(d *dir.Dir, log Appender, name string, last bool) err
 	some, err := r.hasOpen(d, day, name)
 	moving := name
 	if err == nil && some {
-		moving, _, err = setAside(d, name)
+		moving, _, err = markMoving(d, name)
 	}
 	f, openErr := d.OpenFile(dir.Held, moving, os.O_RDONLY)
 	if openErr != nil {
 		return dir.Join(dir.IfExists(err), dir.IfExists(openErr)) // a purge may be faster
 	}
 	defer f.Close()
-	out := &outlet{log: log, to: to}
+	out := &lineBuffer{log: log, to: to}
 	var closed uint64
 	if err == nil {
 		closed, err = r.releaseLines(f, out, day)

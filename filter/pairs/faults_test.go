@@ -252,7 +252,7 @@ func TestDays(t *testing.T) {
 	silent := m.hosts[1]
 	m.now = m.now.Add(12*time.Hour + time.Minute)
 	for _, name := range []string{"web1", "web2", "count"} {
-		require.NoError(t, m.shippers[name].Look())
+		require.NoError(t, m.shippers[name].Step())
 	}
 	now := m.now
 	m.now = now.Add(-time.Hour)
@@ -287,7 +287,7 @@ func TestUnreadable(t *testing.T) {
 	require.NoError(t, os.Mkdir(unreadable, 0o700))
 	m.now = m.now.Add(24 * time.Hour)
 	for _, name := range []string{"web1", "count"} {
-		require.NoError(t, m.shippers[name].Look())
+		require.NoError(t, m.shippers[name].Step())
 	}
 	m.begin(m.hosts[0])
 	m.logAll(500)

@@ -46,7 +46,7 @@ func TestFigures(t *testing.T) {
 	for day := 1; day <= missingDays+2; day++ {
 		m.now = m.now.AddDate(0, 0, 1)
 		for _, s := range m.shippers {
-			require.NoError(t, s.Look())
+			require.NoError(t, s.Step())
 		}
 		m.try(m.hosts[0].Step)
 		m.try(m.count.Step)

@@ -90,8 +90,8 @@ func (e *checked) Check(time.Time) ([]string, error) { return e.Engine.Check(tim
 func (m *meet) keys(name string) {
 	require.NoError(m, os.MkdirAll(m.dir(name), 0o750))
 	dirtest.Put(m.T, m.dir(name), dir.SeedName, string(m.seed))
-	s := fleet.NewShipper(fleet.ShipConfig{Path: m.dir(name), Fleet: "meet", Now: m.clock, Say: m.say})
-	require.NoError(m, s.Look())
+	s := fleet.NewShipper(fleet.ShipConfig{Path: m.dir(name), Fleet: "meet", Now: m.clock, Log: m.say})
+	require.NoError(m, s.Step())
 	m.shippers[name] = s
 }
 
@@ -205,7 +205,7 @@ func (m *meet) same() {
 	for _, h := range m.hosts {
 		from = append(from, fleet.Source{Name: h.name, Path: h.path})
 	}
-	_, err := fleet.Merge(fleet.Config{Out: m.dir("merged"), From: from, Now: m.now, Say: m.say})
+	_, err := fleet.Merge(fleet.Config{Out: m.dir("merged"), From: from, Now: m.now, Log: m.say})
 	require.NoError(m, err)
 	for day := range m.truth {
 		want := m.counted(day)

@@ -30,7 +30,7 @@ func TestShorterKeep(t *testing.T) {
 			m.step()
 			m.now = m.now.AddDate(0, 0, 1)
 			for _, h := range m.hosts {
-				require.NoError(t, m.shippers[h.name].Look())
+				require.NoError(t, m.shippers[h.name].Step())
 				h.writer = nil
 			}
 		}

@@ -57,7 +57,7 @@ func TestStatus(t *testing.T) {
 	for range 3 {
 		m.now = m.now.AddDate(0, 0, 1)
 		for _, s := range m.shippers {
-			require.NoError(t, s.Look())
+			require.NoError(t, s.Step())
 		}
 	}
 	m.try(m.hosts[0].Step)
@@ -133,7 +133,7 @@ func TestStatusOfSeveralDays(t *testing.T) {
 	m.step()
 	m.now = m.now.AddDate(0, 0, 1)
 	for _, s := range m.shippers {
-		require.NoError(t, s.Look())
+		require.NoError(t, s.Step())
 	}
 	m.step()
 	assert.Equal(t, []Behind{{theEngine, m.dir("count") + ": two hosts are named web1; hint: give one another name by hushpipe fleet ship --host", ""}}, m.status().Behind)
@@ -168,7 +168,7 @@ func TestSilent(t *testing.T) {
 	m := newMeet(t, "web1")
 	for range 3 { // the days of which there is a key
 		m.now = m.now.AddDate(0, 0, 1)
-		require.NoError(t, m.shippers["count"].Look())
+		require.NoError(t, m.shippers["count"].Step())
 	}
 	asked := 0
 	cfg := m.count.cfg

@@ -50,7 +50,7 @@ func TestVerifyNewcomer(t *testing.T) {
 	require.NoError(t, m.hosts[0].Step())
 	m.now = m.now.AddDate(0, 0, 1)
 	for _, s := range m.shippers {
-		require.NoError(t, s.Look())
+		require.NoError(t, s.Step())
 	}
 	for _, h := range m.hosts {
 		m.begin(h)

@@ -45,10 +45,10 @@ func Follow(p *policy.Policy, open []policy.Opening) *Follower {
 	return f
 }
 
-// Look takes in the policy that began to run last on DIR. Where that cannot be read, what
+// Update takes in the policy that began to run last on DIR. Where that cannot be read, what
 // was allowed before holds; where it is not known what it says, as it is of a newer
 // version, gates are closed.
-func (f *Follower) Look(d *dir.Dir) (Allowed, error) {
+func (f *Follower) Update(d *dir.Dir) (Allowed, error) {
 	e, err := lastEntry(d, byOwner)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

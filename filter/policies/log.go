@@ -63,10 +63,10 @@ func (l Log) Earlier(stream string, before civil.Day) bool {
 	return false
 }
 
-// Under returns the policies that could let lines of a day be written to a stream, the
+// For returns the policies that could let lines of a day be written to a stream, the
 // newest first; none where it was not active. Late lines are written under a policy that
 // began after their day, and those of zones ahead on the day before.
-func (l Log) Under(stream string, day civil.Day) (list []Entry) {
+func (l Log) For(stream string, day civil.Day) (list []Entry) {
 	for i := len(l) - 1; i >= 0; i-- {
 		if l[i].Stream(stream).Active.Has(day) && day-1 <= l.ran(i).Until {
 			list = append(list, l[i])
@@ -94,7 +94,7 @@ func (e *Entry) Policy(d *dir.Dir) (*policy.Policy, error) {
 	}
 	p, mistakes := policy.Parse(text)
 	if len(mistakes) > 0 || p.Digest() != e.Digest {
-		return nil, d.Error("read", dir.Policies, dir.PolicyFile(e.Digest), errOther)
+		return nil, d.Error("read", dir.Policies, dir.PolicyFile(e.Digest), errMismatch)
 	}
 	return p, nil
 }

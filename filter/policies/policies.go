@@ -139,7 +139,7 @@ func Record(d *dir.Dir, e Entry, text []byte) error {
 	if err != nil || string(there) != string(text) {
 		err = d.ReplaceFile(dir.Policies, dir.PolicyFile(e.Digest), text)
 	} else {
-		err = Runs(d, e.Digest)
+		err = MarkRunning(d, e.Digest)
 	}
 	if err != nil {
 		return err
@@ -174,8 +174,8 @@ func Record(d *dir.Dir, e Entry, text []byte) error {
 	return f.Sync()
 }
 
-// Runs notes that a policy runs: its text lives at least as long as the lines of now.
-func Runs(d *dir.Dir, digest string) error {
+// MarkRunning notes that a policy runs: its text lives at least as long as the lines of now.
+func MarkRunning(d *dir.Dir, digest string) error {
 	f, err := d.OpenFile(dir.Policies, dir.PolicyFile(digest), os.O_RDWR)
 	if err != nil {
 		return dir.IfExists(err)

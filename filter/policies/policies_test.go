@@ -179,7 +179,7 @@ func TestLog(t *testing.T) {
 		for _, i := range test.under {
 			want = append(want, ran[i])
 		}
-		assert.Equal(t, want, ran.Under(test.stream, day(t, test.day)), "%s on %s", test.stream, test.day)
+		assert.Equal(t, want, ran.For(test.stream, day(t, test.day)), "%s on %s", test.stream, test.day)
 	}
 }
 
@@ -255,12 +255,12 @@ func TestFollow(t *testing.T) {
 		_, d := open(t)
 		record(t, d, "2026-11-19", both())
 		f := policies.Follow(both(), both().Openings(nil))
-		got, err := f.Look(d)
+		got, err := f.Update(d)
 		require.NoError(t, err, test.name)
 		require.Equal(t, own, got, test.name)
 		for _, p := range test.later {
 			record(t, d, "2026-11-21", p)
-			got, err = f.Look(d)
+			got, err = f.Update(d)
 			require.NoError(t, err, test.name)
 		}
 		want := policies.Allowed{Open: append([]policy.Opening(nil), own.Open...), Days: append([]int(nil), own.Days...)}
@@ -279,7 +279,7 @@ func TestFollowUnknown(t *testing.T) {
 		return path, d, policies.Follow(p, p.Openings(nil))
 	}
 	look := func(f *policies.Follower, d *dir.Dir) (closed string, err error) {
-		a, err := f.Look(d)
+		a, err := f.Update(d)
 		for i, o := range a.Open {
 			if o.IsEmpty() {
 				closed += " " + p.Streams[i].Name
@@ -310,7 +310,7 @@ func TestFollowUnknown(t *testing.T) {
 	newer.Digest = strings.Repeat("0", 64)
 	newer.Streams[1].Active.Until = day(t, "2026-11-30")
 	require.NoError(t, policies.Record(d, newer, []byte("new-key = 1\n")))
-	a, err := f.Look(d)
+	a, err := f.Update(d)
 	assert.NoError(t, err)
 	assert.Equal(t, policy.Span{From: day(t, "2026-11-20"), Until: day(t, "2026-11-30")}, a.Open[1].Span)
 	assert.True(t, a.Open[2].IsEmpty())
@@ -347,7 +347,7 @@ func TestPurgeTexts(t *testing.T) {
 		return info.ModTime()
 	}
 	require.NoError(t, os.Chtimes(text, time.Unix(0, 0), time.Unix(0, 0)))
-	require.NoError(t, policies.Runs(d, old.Digest())) // a logger is left
+	require.NoError(t, policies.MarkRunning(d, old.Digest())) // a logger is left
 	require.WithinDuration(t, time.Now(), ran(), time.Hour)
 	require.Equal(t, string(old.AppendTo(nil)), read(t, text))
 	require.NoError(t, os.Chtimes(text, at(t, "2026-11-12"), at(t, "2026-11-12")))
@@ -370,7 +370,7 @@ func TestPurgeTexts(t *testing.T) {
 			assert.Empty(t, deleted)
 		}
 	}
-	require.NoError(t, policies.Runs(d, old.Digest()), "its text is gone")
+	require.NoError(t, policies.MarkRunning(d, old.Digest()), "its text is gone")
 	assert.Equal(t, 2, strings.Count(read(t, filepath.Join(path, dir.PoliciesLogName)), "\n"), "the log is for good")
 }
 

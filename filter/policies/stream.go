@@ -55,7 +55,7 @@ func TermsOf(path string) (*Terms, error) {
 		}
 		p, err := e.Policy(d)
 		if err == nil && p.Stream(name) == nil {
-			err = d.Error("read", dir.Policies, dir.PolicyFile(e.Digest), errOther)
+			err = d.Error("read", dir.Policies, dir.PolicyFile(e.Digest), errMismatch)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("the policy of the stream %s cannot be read: %w", name, err)
@@ -67,5 +67,5 @@ func TermsOf(path string) (*Terms, error) {
 
 var (
 	errLine  = errors.New("a line of it names no policy; hint: a newer hushpipe may have written it")
-	errOther = errors.New("is not the policy that was recorded, or one of a newer version")
+	errMismatch = errors.New("is not the policy that was recorded, or one of a newer version")
 )

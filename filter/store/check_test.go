@@ -215,5 +215,5 @@ func tree(t *testing.T, root string) (all []string) {
 }
 
 func (b *bed) check() error {
-	return audit.Check(audit.Config{Path: b.cfg.Path, Keys: b.cfg.Keys, Secret: b.cfg.Secret, Now: b.cfg.Now, Say: b.cfg.Log})
+	return audit.Check(audit.Config{Path: b.cfg.Path, Keys: b.cfg.Keys, Secret: b.cfg.Secret, Now: b.cfg.Now, Log: b.cfg.Log})
 }

@@ -133,7 +133,7 @@ func (s *Store) Tell(day civil.Day, keyID [8]byte, records []byte) {
 	if p := s.dir.Load(); p != nil {
 		d = p.Dir
 	}
-	s.groups.Tell(d, day, keyID, records)
+	s.groups.CountPeople(d, day, keyID, records)
 	s.wakeGroups()
 }
 

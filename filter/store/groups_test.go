@@ -709,7 +709,7 @@ func TestPeople(t *testing.T) {
 	check := func(files int) {
 		t.Helper()
 		day := groups.DayOf(d, today)
-		require.NoError(t, day.Look())
+		require.NoError(t, day.Refresh())
 		assert.Equal(t, 3, day.Least())
 		assert.Equal(t, 3, day.Most())
 		key := pseudonym.Key([]byte(b.key(today)))

@@ -218,7 +218,7 @@ func readSeed(d *dir.Dir) (seed Seed, exposed bool, err error) {
 	if uid, foreign := d.ForeignOwner(f); foreign {
 		return Seed{}, false, d.Error("read", "", dir.SeedName, fmt.Errorf("belongs to another user (%d), who can read it; hint: give a seed to the owner of DIR, or to root", uid))
 	}
-	text, err := io.ReadAll(io.LimitReader(f, mostSeed+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxSeed+1))
 	if err == nil {
 		seed, err = ParseSeed(text)
 	}

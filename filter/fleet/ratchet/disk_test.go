@@ -90,7 +90,7 @@ func TestAdopt(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "link")
 	require.NoError(t, os.Link(seed, other))
 	h.adopt(today)
-	assert.Equal(t, Chain{old.to(today)}, h.chain(), "moved on before it is written")
+	assert.Equal(t, Chain{old.advanceTo(today)}, h.chain(), "moved on before it is written")
 	assert.NoFileExists(t, seed)
 	left, err := os.ReadFile(other)
 	require.NoError(t, err)
@@ -106,17 +106,17 @@ func TestAdopt(t *testing.T) {
 	invited := New(today)
 	h.give(seedOf(invited))
 	h.adopt(today + 1)
-	assert.Equal(t, Chain{invited.to(today + 1)}, h.chain())
+	assert.Equal(t, Chain{invited.advanceTo(today + 1)}, h.chain())
 	lost := New(today + 4)
 	h.give(seedOf(lost)) // of rekey
 	h.adopt(today + 1)
-	assert.Equal(t, Chain{invited.to(today + 1), lost}, h.chain())
+	assert.Equal(t, Chain{invited.advanceTo(today + 1), lost}, h.chain())
 	again := New(today + 4)
 	h.give(seedOf(again))
 	h.adopt(today + 1)
-	assert.Equal(t, Chain{invited.to(today + 1), again}, h.chain())
+	assert.Equal(t, Chain{invited.advanceTo(today + 1), again}, h.chain())
 	h.advance(today + 6)
-	assert.Equal(t, Chain{again.to(today + 6)}, h.chain())
+	assert.Equal(t, Chain{again.advanceTo(today + 6)}, h.chain())
 }
 
 // TestForeignSeed: what another user gives is no seed.
@@ -143,7 +143,7 @@ func TestAdoptAgain(t *testing.T) {
 	assert.FileExists(t, filepath.Join(h.path, dir.SeedName))
 	h.adopt(today + 1)
 	assert.NoFileExists(t, filepath.Join(h.path, dir.SeedName))
-	assert.Equal(t, Chain{s.to(today + 1)}, h.chain())
+	assert.Equal(t, Chain{s.advanceTo(today + 1)}, h.chain())
 }
 
 func TestAdoptRefused(t *testing.T) {
@@ -188,14 +188,14 @@ func TestAdvance(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, make([]byte, 32), left)
 	assert.Equal(t, []string{"2026-11-23.state"}, h.states())
-	assert.Equal(t, Chain{s.to(today + 1)}, h.chain())
+	assert.Equal(t, Chain{s.advanceTo(today + 1)}, h.chain())
 
 	// Killed between the steps: both are there, or zeros.
 	dirtest.Put(t, h.path, "fleet/2026-11-22.state", string(s.Secret[:]))
 	dirtest.Put(t, h.path, "fleet/2026-11-21.state", string(make([]byte, 32)))
 	h.advance(today + 2)
 	assert.Equal(t, []string{"2026-11-24.state"}, h.states())
-	assert.Equal(t, Chain{s.to(today + 2)}, h.chain())
+	assert.Equal(t, Chain{s.advanceTo(today + 2)}, h.chain())
 
 	// Who has the lock does it.
 	unlock, err := h.LockFleet(0)
@@ -203,7 +203,7 @@ func TestAdvance(t *testing.T) {
 	assert.Empty(t, h.advance(today+3))
 	unlock()
 	assert.Len(t, h.advance(today+400), 1, "a machine that was off")
-	assert.Equal(t, Chain{s.to(today + 400)}, h.chain())
+	assert.Equal(t, Chain{s.advanceTo(today + 400)}, h.chain())
 }
 
 // TestExposed: what others could read opens the days to come as well.
@@ -265,7 +265,7 @@ func TestUnreadable(t *testing.T) {
 	deleted, err := Advance(h.Dir, today+1)
 	assert.ErrorContains(t, err, short)
 	assert.Equal(t, []string{"fleet/2026-11-21.state", "fleet/2026-11-22.state"}, deleted)
-	assert.Equal(t, Chain{s.to(today + 1)}, h.chain())
+	assert.Equal(t, Chain{s.advanceTo(today + 1)}, h.chain())
 
 	dirtest.Put(t, h.path, "fleet/2026-11-24.state", "short") // it may be one of rekey
 	deleted, err = Advance(h.Dir, today+2)

@@ -38,8 +38,8 @@ func New(day civil.Day) State {
 // Key returns the key of the day.
 func (s State) Key() [32]byte { return s.derive("hushpipe-fleet-key") }
 
-// to returns the state of a later day.
-func (s State) to(day civil.Day) State {
+// advanceTo returns the state of a later day.
+func (s State) advanceTo(day civil.Day) State {
 	for s.Day < day {
 		s = State{s.Day + 1, s.derive("hushpipe-fleet-next")}
 	}
@@ -74,7 +74,7 @@ func (c Chain) At(day civil.Day) (State, error) {
 			return State{}, fmt.Errorf("%s: %w", day, errUnread)
 		}
 		if c[i].Day <= day {
-			return c[i].to(day), nil
+			return c[i].advanceTo(day), nil
 		}
 	}
 	return State{}, fmt.Errorf("%s: %w", day, errPast)

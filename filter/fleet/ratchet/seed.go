@@ -28,8 +28,8 @@ type Seed struct {
 
 const seedHead = "hushpipe-fleet 1 "
 
-// mostSeed bounds the text of a seed, in bytes.
-const mostSeed = 4096
+// maxSeed bounds the text of a seed, in bytes.
+const maxSeed = 4096
 
 // AppendText appends the text.
 func (s Seed) AppendText(dst []byte) []byte {
@@ -54,7 +54,7 @@ var errSeed = errors.New("is not a seed of a fleet, or not all of one; hint: mak
 // ParseSeed reads the text. Its error tells nothing of it.
 func ParseSeed(text []byte) (s Seed, err error) {
 	at := bytes.LastIndex(text, []byte("check "))
-	if at < 1 || text[at-1] != '\n' || len(text) > mostSeed || string(text[at:]) != "check "+checkOf(text[:at])+"\n" {
+	if at < 1 || text[at-1] != '\n' || len(text) > maxSeed || string(text[at:]) != "check "+checkOf(text[:at])+"\n" {
 		return Seed{}, errSeed
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(string(text[:at]), "\n"), "\n") {
@@ -69,12 +69,12 @@ func ParseSeed(text []byte) (s Seed, err error) {
 			date, secret, _ := strings.Cut(rest, " ")
 			day, ok := civil.ParseDay(date)
 			state := State{Day: day}
-			if n := len(s.States); !ok || !unhex(&state.Secret, secret) || n > 0 && s.States[n-1].Day >= day {
+			if n := len(s.States); !ok || !parseSecret(&state.Secret, secret) || n > 0 && s.States[n-1].Day >= day {
 				return Seed{}, errSeed
 			}
 			s.States = append(s.States, state)
 		case word == "rooms" && s.Rooms == ([32]byte{}):
-			if !unhex(&s.Rooms, rest) {
+			if !parseSecret(&s.Rooms, rest) {
 				return Seed{}, errSeed
 			}
 		default:
@@ -87,8 +87,8 @@ func ParseSeed(text []byte) (s Seed, err error) {
 	return s, nil
 }
 
-// unhex reads a secret, which is never zero.
-func unhex(secret *[32]byte, digits string) bool {
+// parseSecret reads a secret, which is never zero.
+func parseSecret(secret *[32]byte, digits string) bool {
 	b, err := hex.DecodeString(digits)
 	if err != nil || len(b) != len(secret) || hex.EncodeToString(b) != digits {
 		return false
