@@ -1,6 +1,6 @@
-// Package acts implements DIR/acts.log: one line for each time that somebody looked for
-// a person by hand, or erased lines. It says who, when, how much and why, and never
-// whom.
+// Package acts implements DIR/acts.log: one line for each time that somebody searched for a
+// person, revealed pseudonyms or erased lines. It records who, when, how many and why, but
+// never whom.
 package acts
 
 import (
@@ -20,10 +20,10 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Period is how long a line is kept: three years, with a leap day.
+// Period is how long a line is kept: three years, including a leap day.
 const Period calendar.Period = 3*365 + 1
 
-// What was done.
+// The values of Act.What.
 const (
 	Reveal = "reveal"
 	Find   = "find"
@@ -35,13 +35,13 @@ const (
 //	2026-11-22T10:00:00Z uid=0 loginuid=1000 act=find streams=web,errors days=2026-11-21,2026-11-22 lines=4 reason="request 7"
 type Act struct {
 	Time    time.Time
-	UID     int         // of the process
-	Login   string      // the user id of the login session, "-" for none
+	UID     int         // user id of the process
+	Login   string      // user id of the login session, "-" if none
 	What    string      // Reveal, Find or Erase
 	Streams []string    // the directories below DIR, "." for DIR itself
-	Days    []civil.Day // that were looked at, in any order
-	Lines   int         // that were shown or erased; for Reveal, addresses
-	Reason  string      // "" for none; the caller has taken out whom it names
+	Days    []civil.Day // days that were read, in any order
+	Lines   int         // number shown or erased; for Reveal, of addresses
+	Reason  string      // "" if none; the caller has removed the names of persons
 }
 
 func (a Act) String() string {
@@ -59,8 +59,8 @@ func (a Act) String() string {
 	return text
 }
 
-// list joins names, "-" for none; in quotes where one has a byte that names of streams
-// have not.
+// list joins names, "-" if there are none; quoted if one has a byte that does not occur in
+// names of streams.
 func list(names []string) string {
 	if len(names) == 0 {
 		return "-"
@@ -101,18 +101,18 @@ func Record(path string, a Act) error {
 		if _, err := f.ReadAt(last[:], size-1); err != nil {
 			return err
 		}
-		if last[0] != '\n' { // whoever wrote it was killed
+		if last[0] != '\n' { // its writer was killed
 			line = append([]byte{'\n'}, line...)
 		}
 	}
 	if _, err := f.Write(line); err != nil {
-		return errors.Join(err, f.Truncate(info.Size())) // a part of it, on a disk that is full
+		return errors.Join(err, f.Truncate(info.Size())) // written in part to a full disk
 	}
 	return f.Sync()
 }
 
-// Expire removes the lines that are older than a day, also those that earlier versions
-// wrote to reveal.log, and returns the logs of which nothing was left.
+// Expire removes the lines older than first, including those that earlier versions wrote to
+// reveal.log, and returns the logs that became empty.
 func Expire(d *dir.Dir, first civil.Day) (deleted []string, err error) {
 	for _, name := range []string{dir.ActsLogName, dir.RevealLogName} {
 		empty, err := expire(d, name, first)
@@ -126,8 +126,8 @@ func Expire(d *dir.Dir, first civil.Day) (deleted []string, err error) {
 	return deleted, nil
 }
 
-// expire replaces a log by one without the lines older than first, where it has some, and
-// removes it where none is left.
+// expire removes the lines older than first from a log, and the log itself if it becomes
+// empty.
 func expire(d *dir.Dir, name string, first civil.Day) (empty bool, err error) {
 	f, err := d.OpenFile("", name, os.O_RDONLY)
 	if err != nil {
@@ -139,7 +139,7 @@ func expire(d *dir.Dir, name string, first civil.Day) (empty bool, err error) {
 		return false, err
 	}
 	defer unlock()
-	if f, err = d.OpenFile("", name, os.O_RDONLY); err != nil { // another one, perhaps
+	if f, err = d.OpenFile("", name, os.O_RDONLY); err != nil { // it may have been replaced
 		return false, dir.IfExists(err)
 	}
 	defer f.Close()
@@ -166,9 +166,9 @@ func expire(d *dir.Dir, name string, first civil.Day) (empty bool, err error) {
 	})
 }
 
-// copyKept copies the lines that are not older than first, and counts them and the
-// others. A line without a date goes with the one before it. A line may be of any
-// length: it is read in parts, of which the first has the date.
+// copyKept copies the lines that are not older than first, and counts these and the others.
+// A line without a date belongs to the one before it. Lines of any length are read in parts,
+// of which the first has the date.
 func copyKept(to io.Writer, from io.Reader, first civil.Day) (kept, old int, err error) {
 	in := bufio.NewReader(from)
 	for begins, expired := true, false; ; {

@@ -1,5 +1,5 @@
-// Package archive implements the reading of log files one behind the other:
-// plain ones and compressed ones, several ahead of their turn.
+// Package archive reads log files one after the other, plain and compressed ones, several of
+// them ahead.
 package archive
 
 import (
@@ -12,28 +12,28 @@ import (
 )
 
 const (
-	// BlockSize is how many bytes a Block has at most. They still fit a
-	// processor's cache when they are treated, and what they become as well.
+	// BlockSize is the maximum size of a Block in bytes. It fits a processor's cache,
+	// together with the output for it.
 	BlockSize = 256 << 10
-	// headroom is what a Block has in front for the beginning of its first line.
+	// headroom is the space before a Block's data, for the beginning of its first line.
 	headroom = 32 << 10
-	// spare is how many used blocks are kept for the next ones.
+	// spare is the number of used blocks kept for reuse.
 	spare = 64
 )
 
-// File is one file of an archive. A regular one is open only while it is read,
-// so that there may be more of them than a process can have open.
+// File is one file of an archive. A regular file is open only while it is read, so there may
+// be more of them than a process can open.
 type File struct {
 	name  string
-	file  *os.File    // nil: to be opened by its name
-	info  fs.FileInfo // when it was opened first
-	start int64       // of a regular file: a program before this one may have read of stdin
+	file  *os.File    // nil: open by name
+	info  fs.FileInfo // when first opened
+	start int64       // offset in a regular file: another program may have read part of stdin
 	size  int64       // from start
 	kind  kind        // of a regular file
 }
 
-// Open opens the file at path, "-" for stdin. It refuses a regular file of a
-// compression that it cannot read, and one of a text that checkText refuses.
+// Open opens the file at path, "-" for stdin. It refuses a regular file with an unknown
+// compression or encoding (see checkText).
 func Open(path string, stdin *os.File) (*File, error) {
 	f := &File{name: path, file: stdin, size: -1}
 	if path == "-" {
@@ -72,8 +72,7 @@ func Open(path string, stdin *os.File) (*File, error) {
 	return f, nil
 }
 
-// checkText looks at the beginning of a regular file's text. What cannot be read
-// will be reported later.
+// checkText checks the encoding of a regular file. Read errors are reported later.
 func (f *File) checkText() error {
 	_, stop, err := newDecoder(io.NewSectionReader(f.file, f.start, f.size))
 	stop()
@@ -86,17 +85,17 @@ func (f *File) checkText() error {
 // Name is the path, or "stdin".
 func (f *File) Name() string { return f.name }
 
-// Size is how long a regular file is from where it stood when it was opened; of
-// anything else, which can be read only once, it is -1.
+// Size is the number of bytes in a regular file from the offset at which it was opened, -1
+// for other files, which can only be read once.
 func (f *File) Size() int64 { return f.size }
 
-// Info is that of the file when it was opened.
+// Info is the file's info when it was opened.
 func (f *File) Info() fs.FileInfo { return f.info }
 
-// Rewind goes back to where a regular file stood when it was opened.
+// Rewind seeks to the offset at which a regular file was opened.
 func (f *File) Rewind() error {
 	if f.file == nil {
-		return nil // it begins anew each time
+		return nil // it is opened again each time
 	}
 	_, err := f.file.Seek(f.start, io.SeekStart)
 	return err
@@ -110,8 +109,8 @@ func (f *File) Close() error {
 	return f.file.Close()
 }
 
-// ChangedError says that a file which could be read at the start cannot any
-// more, or is another one by now. Nothing of it was read.
+// ChangedError means that a file which could be opened at the start cannot be any more, or
+// was replaced. Nothing of it was read.
 type ChangedError struct {
 	Path string
 	Err  error // why
@@ -120,8 +119,8 @@ type ChangedError struct {
 func (e *ChangedError) Error() string { return e.Path + ": " + e.Err.Error() }
 func (e *ChangedError) Unwrap() error { return e.Err }
 
-// open returns the open file for one reading, and what ends its use. The error
-// is a *ChangedError.
+// open returns the file for one reading, and a function that ends its use. The error is a
+// *ChangedError.
 func (f *File) open() (file *os.File, stop func(), err error) {
 	if f.file != nil {
 		return f.file, func() {}, nil
@@ -157,14 +156,14 @@ func (f *File) open() (file *os.File, stop func(), err error) {
 	return nil, nil, &ChangedError{f.name, err}
 }
 
-// fault names the file in an error, once.
+// fault adds the file's name to an error, once.
 func (f *File) fault(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		err = path.Err
 	}
 	if err == io.ErrUnexpectedEOF {
-		err = errors.New("its end is missing") // as the decoders say it
+		err = errors.New("its end is missing") // the decoders' error for that
 	}
 	return &fs.PathError{Op: "read", Path: f.name, Err: err}
 }
@@ -173,15 +172,15 @@ func (f *File) fault(err error) error {
 type Block struct {
 	buf        []byte
 	start, end int
-	// Err is why what was read of the file ends here; it names the file. Behind a
-	// *ChangedError nothing should be read, since it is as if the input ended.
+	// Err is why the file ends here; it names the file. After a *ChangedError stop reading:
+	// it counts as the end of the input.
 	Err error
 }
 
-// Bytes is what the block holds.
+// Bytes returns the block's data.
 func (b *Block) Bytes() []byte { return b.buf[b.start:b.end] }
 
-// Prepend puts text in front of what the block holds.
+// Prepend inserts text before the block's data.
 func (b *Block) Prepend(text []byte) {
 	if len(text) > b.start {
 		buf := make([]byte, len(text)+len(b.Bytes())+1)
@@ -192,19 +191,19 @@ func (b *Block) Prepend(text []byte) {
 	copy(b.buf[b.start:], text)
 }
 
-// Reader reads files one behind the other. Its methods may be called from
-// several goroutines, Next from one of them.
+// Reader reads files one after the other. One goroutine calls Next, any goroutine the other
+// methods.
 type Reader struct {
 	ctx     context.Context
-	Close   func()           // ends the reading; any goroutine may call it
-	files   chan chan *Block // those that are read, in order
-	current chan *Block      // nil: the next one's turn
+	Close   func()           // stops reading; any goroutine may call it
+	files   chan chan *Block // files being read, in order
+	current chan *Block      // nil: take the next one
 	free    chan *Block
 	read    atomic.Int64
 }
 
-// NewReader returns a Reader of the files, and begins to read them, each in a
-// goroutine, up to ahead of them at a time.
+// NewReader returns a Reader of the files, and starts reading them, each in its own
+// goroutine, at most ahead of them at a time.
 func NewReader(files []*File, ahead int) *Reader {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &Reader{ctx: ctx, Close: cancel, files: make(chan chan *Block, ahead), free: make(chan *Block, spare)}
@@ -218,7 +217,7 @@ func NewReader(files []*File, ahead int) *Reader {
 			case <-ctx.Done():
 				return
 			}
-			// A small file can have been read long before its blocks' turn comes.
+			// A small file can be read completely long before its blocks are needed.
 			select {
 			case turns <- struct{}{}:
 			case <-ctx.Done():
@@ -234,8 +233,8 @@ func NewReader(files []*File, ahead int) *Reader {
 	return r
 }
 
-// Next returns the next block. The error is io.EOF behind the last one, and
-// context.Canceled after Close.
+// Next returns the next block. The error is io.EOF after the last one, and context.Canceled
+// after Close.
 func (r *Reader) Next() (*Block, error) {
 	for {
 		if r.current == nil {
@@ -262,7 +261,7 @@ func (r *Reader) Next() (*Block, error) {
 	}
 }
 
-// Free takes back a block whose bytes are used no more.
+// Free recycles a block that is no longer used.
 func (r *Reader) Free(b *Block) {
 	if len(b.buf) != bufSize {
 		return // it had a long line
@@ -273,7 +272,7 @@ func (r *Reader) Free(b *Block) {
 	}
 }
 
-// bufSize has room for a newline that is added.
+// bufSize includes space for an added newline.
 const bufSize = headroom + BlockSize + 1
 
 func (r *Reader) block() *Block {
@@ -286,11 +285,10 @@ func (r *Reader) block() *Block {
 	}
 }
 
-// Progress returns how many bytes of the files have been read, as they lie on
-// the disk.
+// Progress returns how many bytes of the files have been read, before decompression.
 func (r *Reader) Progress() int64 { return r.read.Load() }
 
-// counted counts what is read.
+// counted counts the bytes read.
 type counted struct {
 	from io.Reader
 	n    *atomic.Int64

@@ -10,9 +10,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// kind is how a file is compressed. It is told by the file's first bytes: a
-// name says nothing of what a rotation script made of it, and no log line begins
-// with such bytes.
+// kind is the compression of a file. It is detected from the first bytes: names are
+// unreliable after rotation scripts, and no log line begins with such bytes.
 type kind uint8
 
 const (
@@ -21,10 +20,10 @@ const (
 	zstded       // RFC 8878, sections 3.1.1 and 3.1.2
 )
 
-// magicSize is how many bytes tell the kind.
+// magicSize is the number of bytes needed to detect the kind.
 const magicSize = 10
 
-// others are kinds that cannot be read, by what reads them.
+// others are kinds that cannot be read, with a program that can.
 var others = []struct{ magic, program string }{
 	{"\xfd7zXZ\x00", "xzcat"},
 	{"BZh91AY&SY", "bzcat"},
@@ -48,13 +47,13 @@ func kindOf(magic []byte) (kind, error) {
 	return plain, nil
 }
 
-// checkText refuses a text in UTF-16 or UTF-32, by its first bytes: a byte order
-// mark (RFC 2781, section 3.2; Unicode, section 23.8), or two characters of ASCII.
-// Who writes logs in them was a shell's redirection on Windows.
+// checkText refuses text in UTF-16 or UTF-32, detected from a byte order mark (RFC 2781,
+// section 3.2; Unicode, section 23.8) or two ASCII characters. Shell redirection on Windows
+// writes such logs.
 func checkText(begin []byte) error {
 	for _, u := range [...]struct {
 		name, mark string
-		size, low  int // of a character of ASCII, and where it is not 0
+		size, low  int // size of an ASCII character, and offset of its byte that is not 0
 	}{
 		{"UTF-32LE", "\xff\xfe\x00\x00", 4, 0},
 		{"UTF-32BE", "\x00\x00\xfe\xff", 4, 3},
@@ -62,7 +61,7 @@ func checkText(begin []byte) error {
 		{"UTF-16BE", "\xfe\xff", 2, 1},
 	} {
 		if bytes.HasPrefix(begin, []byte(u.mark)) {
-			return &encodingError{u.name[:len("UTF-16")]} // iconv goes by the mark, and drops it
+			return &encodingError{u.name[:len("UTF-16")]} // iconv detects the byte order from the mark, and drops it
 		}
 		if isASCIIOf(begin, u.size, u.low) {
 			return &encodingError{u.name}
@@ -77,7 +76,7 @@ func (e *encodingError) Error() string {
 	return fmt.Sprintf("is %s; hint: convert it with iconv -f %s -t UTF-8", e.name, e.name)
 }
 
-// isASCIIOf reports whether b begins with two characters of ASCII, or is one.
+// isASCIIOf reports whether b begins with two ASCII characters, or is one.
 func isASCIIOf(b []byte, size, low int) bool {
 	b = b[:min(len(b), 2*size)]
 	if len(b) < size || len(b)%size != 0 {
@@ -91,8 +90,8 @@ func isASCIIOf(b []byte, size, low int) bool {
 	return true
 }
 
-// ahead is how many blocks are read ahead of such a file. What is only copied
-// stays in a processor's cache if it is little.
+// ahead returns how many blocks of such a file are read ahead. Few blocks of a plain file
+// stay in the processor's cache.
 func (k kind) ahead() int {
 	if k == plain {
 		return 2
@@ -101,14 +100,14 @@ func (k kind) ahead() int {
 }
 
 const (
-	packedSize = 64 << 10 // of one read of a compressed file
-	// maxWindow bounds the memory that a zstd frame can ask for, by what zstd(1)
-	// allows without --long.
+	packedSize = 64 << 10 // size of a read from a compressed file
+	// maxWindow bounds the memory that a zstd frame can request: the limit of zstd(1)
+	// without --long.
 	maxWindow = 128 << 20
 )
 
-// newDecoder returns what reads the plain text of a file, until stop is called. It
-// refuses a text that checkText does.
+// newDecoder returns a reader of the file's plain text, valid until stop is called. It
+// refuses text that checkText refuses.
 func newDecoder(file io.Reader) (text io.Reader, stop func(), err error) {
 	in := bufio.NewReaderSize(file, packedSize)
 	stop = func() {}

@@ -191,14 +191,14 @@ type knownKeys struct {
 
 // findings collects what was found in a stream's lines.
 type findings struct {
-	mu        sync.Mutex // guards what follows
-	lines     int
-	malformed int
-	faults    map[row][]Fault // sorted
-	more      map[row]int
-	unsure    map[row][]string // why a claim is not provable; the first maxReasons
-	moreReasons    map[row]int      // number of further reasons
-	earlier   bool             // some lines fit only an earlier policy or earlier flags
+	mu          sync.Mutex // guards what follows
+	lines       int
+	malformed   int
+	faults      map[row][]Fault // sorted
+	more        map[row]int
+	unsure      map[row][]string // why a claim is not provable; the first maxReasons
+	moreReasons map[row]int      // number of further reasons
+	earlier     bool             // some lines fit only an earlier policy or earlier flags
 }
 
 // dayKeys is what the pseudonyms of a day were made with.

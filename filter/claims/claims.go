@@ -1,5 +1,5 @@
-// Package claims makes the list of what holds of a log: of one that a policy rules, or of
-// a DIR made by flags. The privacy notice says what is on it, and nothing else.
+// Package claims derives the list of statements that are true of a log, from a policy or
+// from flags. The privacy notice contains these and nothing else.
 package claims
 
 import (
@@ -15,14 +15,14 @@ import (
 	"hushpipe/format/statement"
 )
 
-// OfPolicy returns the claims of a policy in which terms.Check finds no mistake: those of
-// the whole log, then those of each stream, in their order.
+// OfPolicy returns the claims of a policy without errors in terms.Check: those of the whole
+// log, then those of each stream, in order.
 func OfPolicy(p *policy.Policy) []statement.Claim {
 	return of(p, p.Digest(), policy.Treatment{Kind: policy.Ipcrypt})
 }
 
-// OfRun returns the claims of a policy that runs, in which open says what the gates let
-// through: one whose decision breaks it is closed.
+// OfRun returns the claims of a running policy whose gates are open as given: a gate is
+// closed if its decision violates it.
 func OfRun(p *policy.Policy, open []policy.Opening) []statement.Claim {
 	run := *p
 	run.Streams = slices.Clone(p.Streams)
@@ -34,8 +34,8 @@ func OfRun(p *policy.Policy, open []policy.Opening) []statement.Claim {
 	return of(&run, p.Digest(), policy.Treatment{Kind: policy.Ipcrypt})
 }
 
-// of returns the claims of a policy; client is what becomes of the address in lines that
-// are written whole.
+// of returns the claims of a policy; client is the treatment of addresses in lines that are
+// written whole.
 func of(p *policy.Policy, digest string, client policy.Treatment) []statement.Claim {
 	m := maker{policy: p, parser: parserOf(p), client: client}
 	n := &p.Notice
@@ -58,10 +58,10 @@ func of(p *policy.Policy, digest string, client policy.Treatment) []statement.Cl
 	return m.list
 }
 
-// maker makes the list.
+// maker builds the list.
 type maker struct {
 	policy *policy.Policy
-	parser format.Parser // nil where the format is wrong
+	parser format.Parser // nil if the format is invalid
 	client policy.Treatment
 	list   []statement.Claim
 	rights statement.Rights // so far
@@ -103,7 +103,7 @@ func (m *maker) stream(s *policy.Stream) {
 	m.written(s, client)
 }
 
-// written adds what is kept of the lines of a stream, and what is counted.
+// written adds the claims about the lines and figures of a stream.
 func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 	in := statement.InStream(s.Name)
 	keys := statement.Keys{InStream: in, Client: policy.Drop, Counts: s.Figures.CountsRooms(), Hits: s.Figures.Traffic, Lines: s.KeepsLines(), Linked: s.Linked}
@@ -148,7 +148,7 @@ func (m *maker) written(s *policy.Stream, client policy.Treatment) {
 	m.add(statement.Backups{InStream: in, Lines: s.KeepsLines(), Tagged: s.Name != "" && s.KeepsLines() && !s.Figures.Any()})
 }
 
-// trafficOf is how the traffic is counted, nil where it is not.
+// trafficOf returns how traffic is counted, nil if it is not.
 func trafficOf(f *policy.Figures) *statement.Traffic {
 	if !f.Traffic {
 		return nil
@@ -172,7 +172,7 @@ func trafficOf(f *policy.Figures) *statement.Traffic {
 	return t
 }
 
-// gate leaves out whom a decision is about, and why it was taken.
+// gate omits the person that a decision concerns, and its reason.
 func gate(s *policy.Stream) statement.Gate {
 	g := statement.Gate{InStream: statement.InStream(s.Name), Gate: *s.Gate}
 	if a := s.Active; a != nil {
@@ -181,7 +181,7 @@ func gate(s *policy.Stream) statement.Gate {
 	return g
 }
 
-// events returns the events of the names; "*" is all.
+// events returns the events with these names; "*" means all.
 func (m *maker) events(names []string) (list []statement.Event) {
 	for _, set := range append(slices.Clone(m.policy.Sets), "") {
 		for _, e := range eventsOf(m.policy, set) {
@@ -208,7 +208,7 @@ func (m *maker) events(names []string) (list []statement.Event) {
 	return list
 }
 
-// eventsOf returns the events of one set, or with "" those of the policy alone.
+// eventsOf returns the events of one set, or with "" the policy's own.
 func eventsOf(p *policy.Policy, set string) []policy.Event {
 	if set == "" {
 		return p.Own

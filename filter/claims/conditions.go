@@ -8,9 +8,9 @@ import (
 	"hushpipe/format/statement"
 )
 
-// Conditions returns a policy of one stream, whose conditions each line that a stream of p
-// has written fits: of the stream's conditions those that what is kept of a line can tell.
-// untold are the keys of the others.
+// Conditions returns a policy of one stream whose conditions every line written by that
+// stream of p satisfies: those conditions of the stream that can be checked from what is
+// kept of a line. untold are the keys of the others.
 func Conditions(p *policy.Policy, stream string) (told *policy.Policy, untold []string) {
 	c := conditions{}
 	for _, claim := range OfPolicy(p) {
@@ -24,7 +24,7 @@ func Conditions(p *policy.Policy, stream string) (told *policy.Policy, untold []
 	unless, all := c.atMost(s.Unless)
 	for _, e := range p.Events() {
 		one := policy.Event{Name: e.Name, Condition: c.atLeast(e.Condition)}
-		if one.Unless, _ = c.atMost(e.Unless); one.Condition.IsZero() { // it may be any line
+		if one.Unless, _ = c.atMost(e.Unless); one.Condition.IsZero() { // it may match any line
 			if slices.Contains(out.Where.Events, e.Name) || slices.Contains(out.Where.Events, "*") {
 				out.Where.Events = nil
 				c.untold = append(c.untold, "event")
@@ -41,13 +41,13 @@ func Conditions(p *policy.Policy, stream string) (told *policy.Policy, untold []
 	return told, slices.Compact(c.untold)
 }
 
-// conditions sorts the keys of conditions.
+// conditions selects keys of conditions.
 type conditions struct {
 	fields statement.Fields
 	untold []string
 }
 
-// atLeast leaves those keys out of a condition of which lines do not tell.
+// atLeast removes the keys that cannot be checked from a condition.
 func (c *conditions) atLeast(in policy.Condition) (out policy.Condition) {
 	out = c.told(in, func(glob string) bool {
 		star := strings.IndexByte(glob, '*')
@@ -57,21 +57,21 @@ func (c *conditions) atLeast(in policy.Condition) (out policy.Condition) {
 	return out
 }
 
-// atMost is a condition for lines that are left out; all is false where a key had to be left
-// out as well, so that more lines would fit it.
+// atMost is told for a condition that excludes lines; all is false if a key had to be
+// removed, so that more lines would match.
 func (c *conditions) atMost(in policy.Condition) (out policy.Condition, all bool) {
 	before := len(c.untold)
 	out = c.told(in, func(glob string) bool {
 		return strings.IndexByte(glob, '*') == len(glob)-1 && !strings.ContainsAny(glob, ";#%?")
 	})
-	if len(in.Events) > 0 { // some of them fit more lines than they did
+	if len(in.Events) > 0 { // some of them match more lines than before
 		c.untold = append(c.untold, "event")
 	}
 	return out, len(c.untold) == before
 }
 
-// told returns the keys of which lines tell. A URL tells of a pattern that prefix likes:
-// what is kept of a path is the beginning of it.
+// told returns the keys that can be checked from lines. prefix reports whether a URL pattern
+// can be checked from the beginning of a path, which is all that is kept.
 func (c *conditions) told(in policy.Condition, prefix func(string) bool) (out policy.Condition) {
 	key := func(name string, given, ok bool) bool {
 		if given && !ok {
@@ -105,7 +105,7 @@ func (c *conditions) told(in policy.Condition, prefix func(string) bool) (out po
 
 func (c *conditions) keeps(field string) bool { return c.has(field, policy.Whole) }
 
-// has reports whether a field is written, by one of the treatments if there are any.
+// has reports whether a field is written, with one of the treatments if any are given.
 func (c *conditions) has(field string, kinds ...policy.Kind) bool {
 	if c.fields.Whole && !c.fields.Known && field != "host" {
 		return true

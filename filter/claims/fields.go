@@ -9,7 +9,7 @@ import (
 	"hushpipe/format/statement"
 )
 
-// fields returns what is written of the lines of a stream.
+// fields returns the fields that are written of a stream's lines.
 func (m *maker) fields(s *policy.Stream, client policy.Treatment) statement.Fields {
 	f := statement.Fields{InStream: statement.InStream(s.Name), Format: s.Format}
 	if s.Fields == nil {
@@ -31,7 +31,8 @@ func (m *maker) fields(s *policy.Stream, client policy.Treatment) statement.Fiel
 		t := s.Treatment(name)
 		switch name {
 		case "time":
-			// The file is of a day, and a line without its time has the beginning of it.
+			// The file belongs to a day, and a line without its time gets the beginning of
+			// that day.
 			if t.Kind == policy.Drop || !out.has("time") {
 				t = policy.Treatment{Kind: policy.Midnight}
 			}
@@ -46,10 +47,10 @@ func (m *maker) fields(s *policy.Stream, client policy.Treatment) statement.Fiel
 			if t.Kind != policy.Drop && (out.has("method") || out.has("protocol")) {
 				add("method", false, policy.Treatment{Kind: policy.Whole})
 			}
-		case "event": // no format of an input has it
+		case "event": // no input format has it
 			if t.Kind != policy.Drop && s.Format != "" && out.has(name) {
 				add(name, false, t)
-				if !slices.Contains(s.Where.Events, "*") { // those are said of the lines
+				if !slices.Contains(s.Where.Events, "*") { // otherwise the claim about lines lists them
 					f.Events = m.events([]string{"*"})
 				}
 			}
@@ -67,12 +68,12 @@ func (m *maker) fields(s *policy.Stream, client policy.Treatment) statement.Fiel
 	return f
 }
 
-// written is the parts of a line that a format has; nil is all.
+// written lists the parts of a line that a format has; nil means all.
 type written []string
 
 func (w written) has(part string) bool { return w == nil || slices.Contains(w, part) }
 
-// parts are what the roles are the parts of.
+// parts are the parts that belong to each role.
 var parts = map[format.Role][]string{
 	format.RoleClient: {"client"}, format.RoleUser: {"user"}, format.RoleTime: {"time"},
 	format.RoleRequest: {"method", "path", "query", "protocol"}, format.RoleMethod: {"method"}, format.RoleURL: {"path"},
@@ -81,7 +82,7 @@ var parts = map[format.Role][]string{
 	format.RoleLevel: {"level"}, format.RoleModule: {"module"}, format.RoleMessage: {"message"}, format.RoleIdentity: {"identity"},
 }
 
-// writtenBy returns the parts of a LogFormat for lines that are written.
+// writtenBy returns the parts in a LogFormat for output.
 func writtenBy(logFormat string) written {
 	if logFormat == "" {
 		return nil
@@ -101,7 +102,7 @@ func writtenBy(logFormat string) written {
 	return list
 }
 
-// writtenInput returns the parts of the lines that are read.
+// writtenInput returns the parts of the input's lines.
 func writtenInput(known *format.LogFormat) written {
 	list := written{}
 	roles := known.Roles()
@@ -118,8 +119,8 @@ func writtenInput(known *format.LogFormat) written {
 	return list
 }
 
-// wholeLine returns the fields of a line that is written whole, and whether its format has
-// these alone.
+// wholeLine returns the fields of a line that is written whole; known reports that the
+// format has no others.
 func wholeLine(spec string, p format.Parser, client policy.Treatment) (list []statement.Field, known bool) {
 	out := written{"client", "user", "time", "path", "query", "method", "status", "size", "referer", "agent"} // combined
 	lf, known := p.(*format.LogFormat)

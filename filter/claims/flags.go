@@ -10,9 +10,9 @@ import (
 	"hushpipe/format/statement"
 )
 
-// OfFlags returns the claims of a DIR without a policy. p says of the input and of its one
-// stream, which has no name, what the flags do; ip is that of --ip. Rooms are counted by
-// whole addresses, whatever that is.
+// OfFlags returns the claims of a DIR without a policy. p describes the input and a single
+// nameless stream as the flags define them; ip is the mode of --ip. Rooms are counted by
+// whole addresses in every mode.
 func OfFlags(p *policy.Policy, ip pseudonym.Mode) []statement.Claim {
 	client := treatmentOf(ip)
 	p.Streams[0].Figures.Full = true
@@ -20,7 +20,7 @@ func OfFlags(p *policy.Policy, ip pseudonym.Mode) []statement.Claim {
 	return of(p, hex.EncodeToString(sum[:]), client)
 }
 
-// treatmentOf is a mode as policies have it.
+// treatmentOf converts a mode to the treatment in policies.
 func treatmentOf(ip pseudonym.Mode) (t policy.Treatment) {
 	if n, _ := fmt.Sscanf(ip.String(), "mask=%d/%d", &t.Bits4, &t.Bits6); n == 2 {
 		t.Kind = policy.Mask

@@ -8,9 +8,9 @@ import (
 	"hushpipe/format/policy"
 )
 
-// HiddenGroup returns the fields of the groups of a stream of p of which its lines do not
-// tell: those that its own format leaves out, or parts from others by blanks alone, and a
-// client where it says nothing of the proxies.
+// HiddenGroup returns the group fields of a stream of p that its lines do not show: those
+// that its own format omits, or separates from others only by spaces, and a client if the
+// format has no proxies.
 func HiddenGroup(p *policy.Policy, s *policy.Stream) (hidden []string) {
 	written, err := format.Compile(s.Format, time.UTC)
 	if s.Format == "" || err != nil {

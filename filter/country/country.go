@@ -1,6 +1,6 @@
-// Package country tells in which country addresses are, by a database that others make: a
-// file in the MaxMind DB format. The file is read into memory, since one that is mapped
-// and cut short ends the process. Where it cannot be read, countries are unknown.
+// Package country maps addresses to countries, using a database file in the MaxMind DB
+// format. The file is read into memory, since truncating a mapped file would kill the
+// process. If it cannot be read, countries are unknown.
 package country
 
 import (
@@ -18,14 +18,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Code is a country: the two letters of ISO 3166-1, or 0 where it is not known.
+// Code is a country: the two letters of ISO 3166-1, or 0 if unknown.
 type Code uint16
 
-// Unknown is how the Code 0 is written.
+// Unknown is the string form of Code 0.
 const Unknown = "unknown"
 
-// Parse reads two capital letters. ZZ is what a database may have for an address that
-// has no country.
+// Parse parses two capital letters. It rejects ZZ, which databases may have for an address
+// without a country.
 func Parse(text string) (Code, bool) {
 	if len(text) != 2 || text == "ZZ" || !isCapital(text[0]) || !isCapital(text[1]) {
 		return 0, false
@@ -43,19 +43,19 @@ func (c Code) String() string {
 	return string([]byte{first, second})
 }
 
-// Database is a file of countries. Of may be called from several goroutines.
+// Database is a database file. Any goroutine may call Of.
 type Database struct {
 	path string
-	name string                 // of the first content; see Name
+	name string                 // see Name
 	now  atomic.Pointer[reader] // nil: countries are unknown
-	read atomic.Uint64          // how often now became another one
+	read atomic.Uint64          // number of changes of now
 
 	mu   sync.Mutex  // guards what follows
-	seen fs.FileInfo // of what was read; nil: nothing that can be
+	seen fs.FileInfo // info of the file read; nil: not readable
 }
 
-// Open returns the countries of a file. Where they are unknown the error says why, and
-// the Database can be used: Refresh looks again.
+// Open opens a database file. With an error countries are unknown, but the Database can be
+// used: Refresh tries again.
 func Open(path string) (*Database, error) {
 	d := &Database{path: path, name: "yes"}
 	_, err := d.Refresh()
@@ -65,18 +65,17 @@ func Open(path string) (*Database, error) {
 	return d, err
 }
 
-// Named returns a Database of which no more is known than its name.
+// Named returns a Database that only has a name.
 func Named(name string) *Database { return &Database{name: name} }
 
-// Name tells which database it was when it was opened, in one word; "yes" where that is
-// not known.
+// Name returns the type of the database when it was opened, in one word; "yes" if unknown.
 func (d *Database) Name() string { return d.name }
 
-// Content returns a number that is another one whenever Of may answer otherwise.
+// Content returns a number that changes whenever the answers of Of may change.
 func (d *Database) Content() uint64 { return d.read.Load() }
 
-// Refresh reads the file again if it is another one than before, and reports whether
-// it is. While it cannot be read, countries are unknown, and the error says why.
+// Refresh reads the file again if it has changed, and reports whether it has. If it cannot
+// be read, countries become unknown, and Refresh returns the error.
 func (d *Database) Refresh() (changed bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -85,9 +84,9 @@ func (d *Database) Refresh() (changed bool, err error) {
 		return d.lose(bare(err))
 	}
 	if d.seen != nil && os.SameFile(st, d.seen) && st.Size() == d.seen.Size() && st.ModTime().Equal(d.seen.ModTime()) {
-		return false, nil // who reads it now may have fewer rights than at the start
+		return false, nil // the process may have dropped the right to read it
 	}
-	f, err := os.OpenFile(d.path, os.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO would wait for a writer
+	f, err := os.OpenFile(d.path, os.O_RDONLY|unix.O_NONBLOCK, 0) // do not block on a FIFO
 	if err != nil {
 		return d.lose(bare(err))
 	}
@@ -115,7 +114,7 @@ func (d *Database) lose(err error) (bool, error) {
 	return changed, err
 }
 
-// bare is an error without the path, which the caller has.
+// bare strips the path from an error, since the caller adds it.
 func bare(err error) error {
 	if of := (*fs.PathError)(nil); errors.As(err, &of) {
 		return of.Err
@@ -123,8 +122,8 @@ func bare(err error) error {
 	return err
 }
 
-// maxSize is how long a file may be: it stays in memory. Those of countries have 5 to 10
-// MB, of cities 60 to 130.
+// maxSize bounds the file, which stays in memory. Databases of countries have 5 to 10 MB,
+// those of cities 60 to 130.
 const maxSize = 256 << 20
 
 var errDamaged = errors.New("it is damaged, or no database of countries; hint: give a whole file in the MaxMind DB format (.mmdb)")
@@ -143,22 +142,21 @@ func read(f io.Reader, st fs.FileInfo) (*reader, error) {
 	return newReader(text)
 }
 
-// reader is one content of a file.
+// reader is one version of the file.
 type reader struct {
 	db    *maxminddb.Reader
-	codes map[uintptr]Code // of its entries, by where they stand
+	codes map[uintptr]Code // by offset of the entry
 }
 
-// fields are where databases have the code of a country.
+// fields are the paths at which databases have the code of a country.
 var fields = [][]any{
 	{"country", "iso_code"}, // GeoLite2, DB-IP
 	{"country_code"},        // iptoasn, IPinfo Lite
 	{"country"},             // IPinfo
 }
 
-// newReader reads a database whole: what is wrong in the middle of it would be found by
-// the line that needs it. Reader.Verify is no help, since it refuses databases that many
-// use.
+// newReader reads the whole database, so that damage is found now and not by the line that
+// needs it. Reader.Verify does not help, since it rejects widely used databases.
 func newReader(text []byte) (*reader, error) {
 	db, err := maxminddb.OpenBytes(text)
 	if err != nil {
@@ -166,7 +164,7 @@ func newReader(text []byte) (*reader, error) {
 	}
 	r := &reader{db, map[uintptr]Code{}}
 	var field []any
-	left := 2*uint64(db.Metadata.NodeCount) + 2 // a tree has fewer ends; a damaged one may lead back to itself
+	left := 2*uint64(db.Metadata.NodeCount) + 2 // more than a tree can have; a damaged one may have cycles
 	for entry := range db.Networks(maxminddb.IncludeNetworksWithoutData()) {
 		if left--; left == 0 || entry.Err() != nil {
 			return nil, errDamaged
@@ -189,11 +187,11 @@ func newReader(text []byte) (*reader, error) {
 	return r, nil
 }
 
-// fieldOf returns where the code stands in an entry, nil where it has none.
+// fieldOf returns the path of the code in an entry, nil if there is none.
 func fieldOf(entry maxminddb.Result) []any {
 	for _, field := range fields {
 		var code string
-		if entry.DecodePath(&code, field...) != nil { // something else stands there
+		if entry.DecodePath(&code, field...) != nil { // another type
 			continue
 		}
 		if _, ok := Parse(code); ok {

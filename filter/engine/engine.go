@@ -1,7 +1,7 @@
-// Package engine speaks to the engine of a fleet, a Valkey or Redis server or a cluster of
-// them. It knows what is asked of the engine, and not what the names and values mean.
+// Package engine is a client for the engine of a fleet: a Valkey or Redis server, or a
+// cluster of them. It knows which operations a fleet needs, not what names and values mean.
 //
-// All answers are somebody else's bytes: whoever can write to the engine chose them.
+// Answers are not trusted: anybody who can write to the engine may have chosen them.
 package engine
 
 import (
@@ -17,36 +17,37 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// Config says where an engine is, and who asks.
+// Config is the address of an engine, and the credentials.
 type Config struct {
-	Addresses      []string // HOST:PORT, of a cluster some; or the path of a unix socket
+	Addresses      []string // HOST:PORT, for a cluster of some servers; or the path of a unix socket
 	User, Password string
 	TLS            *tls.Config // nil: none
-	// Renew, unless nil, returns who asks as it is by now, before each connection: a
-	// certificate or password may be another. After an error they stay.
+	// Renew, unless nil, is called before each connection and returns the current
+	// credentials, since certificates and passwords change. After an error the previous ones
+	// are used.
 	Renew func() (Config, error)
 }
 
-// Engine is an engine that answers, over a connection to each server, which is made again
-// after it broke. It serves one goroutine.
+// Engine is a connected engine, with a connection to each server, renewed after an error.
+// One goroutine uses it.
 type Engine struct {
 	cfg   Config
 	conns map[string]redis.Conn // by address
-	nodes map[string]bool       // all that are known
-	spans []span                // of a cluster; nil: one server has all
-	stale bool                  // they may be others by now
+	nodes map[string]bool       // addresses of all known servers
+	spans []span                // of a cluster; nil: a single server
+	stale bool                  // spans may be out of date
 }
 
-// span is the hash slots that a server of a cluster has.
+// span is the range of hash slots of a server in a cluster.
 type span struct {
 	first, last int
 	address     string
 }
 
-// patience bounds the wait for a connection and for each answer.
+// patience bounds the wait for a connection, and for each answer.
 const patience = 10 * time.Second
 
-// Open connects.
+// Open connects to an engine.
 func Open(cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, conns: map[string]redis.Conn{}, nodes: map[string]bool{}}
 	e.setNodes(nil)
@@ -57,7 +58,7 @@ func Open(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// Close ends the connections.
+// Close closes the connections.
 func (e *Engine) Close() {
 	for address := range e.conns {
 		e.drop(address)
@@ -71,7 +72,7 @@ func (e *Engine) drop(address string) {
 	}
 }
 
-// conn returns a connection to a server.
+// conn returns a connection to a server, connecting if necessary.
 func (e *Engine) conn(address string) (redis.Conn, error) {
 	if conn := e.conns[address]; conn != nil {
 		return conn, nil
@@ -101,11 +102,11 @@ func (e *Engine) conn(address string) (redis.Conn, error) {
 	return conn, nil
 }
 
-// command is one, its name first.
+// command is a command: its name and arguments.
 type command []any
 
 // ask sends commands to a server and returns the answers, some of which may be a
-// redis.Error. After an error it is not known which of them were done.
+// redis.Error. After an error it is unknown which of them were executed.
 func (e *Engine) ask(address string, commands []command) ([]any, error) {
 	conn, err := e.conn(address)
 	if err != nil {
@@ -113,7 +114,7 @@ func (e *Engine) ask(address string, commands []command) ([]any, error) {
 		return nil, err
 	}
 	for _, c := range commands {
-		conn.Send(c[0].(string), c[1:]...) // the error comes again with the answer
+		conn.Send(c[0].(string), c[1:]...) // Flush returns the error, too
 	}
 	err = conn.Flush()
 	answers := make([]any, 0, len(commands))
@@ -134,14 +135,14 @@ func (e *Engine) ask(address string, commands []command) ([]any, error) {
 	return answers, nil
 }
 
-// locate asks which server has which slots.
+// locate finds out which server has which slots.
 func (e *Engine) locate() (err error) {
 	for address := range e.nodes {
 		var answers []any
 		if answers, err = e.ask(address, []command{{"CLUSTER", "SLOTS"}}); err != nil {
 			continue
 		}
-		if refused, isErr := answers[0].(redis.Error); isErr { // no cluster, or no right to ask
+		if refused, isErr := answers[0].(redis.Error); isErr { // no cluster, or no permission to ask
 			if len(e.cfg.Addresses) > 1 {
 				err = explain(refused)
 				continue
@@ -161,7 +162,8 @@ func (e *Engine) locate() (err error) {
 	return err
 }
 
-// setNodes forgets servers that are gone, each of which would be waited for.
+// setNodes replaces the known servers and drops those that are gone, each of which would
+// time out.
 func (e *Engine) setNodes(nodes []string) {
 	clear(e.nodes)
 	for _, node := range slices.Concat(e.cfg.Addresses, nodes) {
@@ -174,7 +176,7 @@ func (e *Engine) setNodes(nodes []string) {
 	}
 }
 
-// parseSlots reads what CLUSTER SLOTS answers that a server at an address was asked.
+// parseSlots parses the answer to CLUSTER SLOTS of the server at the address asked.
 func parseSlots(answer any, asked string) (spans []span, nodes []string) {
 	list, _ := redis.Values(answer, nil)
 	for _, of := range list {
@@ -194,7 +196,7 @@ func parseSlots(answer any, asked string) (spans []span, nodes []string) {
 			if err != nil {
 				continue
 			}
-			if host == "" { // it does not know its own
+			if host == "" { // the server does not know its own address
 				host, _, _ = net.SplitHostPort(asked)
 			}
 			address := net.JoinHostPort(host, fmt.Sprint(port))
@@ -227,14 +229,14 @@ func (e *Engine) holder(key string) (string, error) {
 	return "", errors.New("the engine: the cluster has no server for some slots")
 }
 
-// isMoved reports whether an answer says that another server has the key, so that nothing
-// was done.
+// isMoved reports whether an answer means that another server has the key, so that nothing
+// was executed.
 func isMoved(answer any) bool {
 	err, ok := answer.(redis.Error)
 	return ok && strings.HasPrefix(string(err), "MOVED ")
 }
 
-// transact does commands on keys of one slot, all of them or none, and returns the answers.
+// transact executes commands on keys of one slot, all or none, and returns the answers.
 func (e *Engine) transact(key string, commands []command) ([]any, error) {
 	commands = slices.Concat([]command{{"MULTI"}}, commands, []command{{"EXEC"}})
 	for again := false; ; again = true {
@@ -250,7 +252,7 @@ func (e *Engine) transact(key string, commands []command) ([]any, error) {
 			e.stale = true
 			continue
 		}
-		for _, answer := range answers { // a command that is refused tells more than EXEC
+		for _, answer := range answers { // a refused command's error is more precise than EXEC's
 			if refused, ok := answer.(redis.Error); ok {
 				return nil, explain(refused)
 			}
@@ -268,20 +270,21 @@ func (e *Engine) transact(key string, commands []command) ([]any, error) {
 	}
 }
 
-// ErrSilent is of an engine that did not answer in time: the next question would wait as long.
+// ErrSilent is returned for an engine that did not answer in time: the next call would time
+// out as well.
 var ErrSilent = errors.New("no answer")
 
-// explain makes one line of an error, with a hint where one is known.
+// explain formats an error as one line, with a hint if one is known.
 func explain(err error) error {
 	text, _, _ := strings.Cut(err.Error(), "\n")
-	text, _, _ = strings.Cut(text, ", with args") // a server repeats them: a password, or fingerprints
+	text, _, _ = strings.Cut(text, ", with args") // the server repeats arguments, such as a password or fingerprints
 	text = strings.TrimPrefix(text, "EXECABORT Transaction discarded because of: ")
 	hint := ""
 	var slow net.Error
 	switch {
 	case strings.HasPrefix(text, "ASK "), strings.HasPrefix(text, "TRYAGAIN"):
-		// The keys of a slot are on two servers meanwhile: to follow, as for MOVED, would make
-		// a second set of the same name.
+		// The keys of a slot are on two servers for the moment: following as for MOVED would
+		// create a second set with the same name.
 		text = "the cluster is moving a hash slot, which is to be waited for"
 		hint = "; hint: if it does not end, see redis-cli --cluster check"
 	case strings.HasPrefix(text, "MOVED "):
@@ -302,8 +305,8 @@ func explain(err error) error {
 	return fmt.Errorf("the engine: %s%s", text, hint)
 }
 
-// slotOf returns the hash slot of a key, CRC-16/XMODEM of what stands between its first
-// braces, https://valkey.io/topics/cluster-spec/.
+// slotOf returns the hash slot of a key: CRC-16/XMODEM of the text between its first braces,
+// https://valkey.io/topics/cluster-spec/.
 func slotOf(key string) int {
 	if _, rest, ok := strings.Cut(key, "{"); ok {
 		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {

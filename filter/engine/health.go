@@ -9,12 +9,13 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// skew is how far an engine's clock may be from ours. Keys go by its clock.
+// skew is the tolerated difference between an engine's clock and ours. Keys expire by its
+// clock.
 const skew = time.Hour
 
-// Check returns an error where a server would lose what is sent to it without a word: it
-// evicts what it has under a limit of memory, or its clock is wrong. persists are those
-// that write what they have to a disk, where it may outlive the day's key.
+// Check returns an error if a server would silently lose data: because it evicts keys when
+// its memory is full, or because its clock is wrong. persists lists the servers that write
+// to a disk, where data may outlive the day's key.
 func (e *Engine) Check(now time.Time) (persists []string, err error) {
 	if e.stale {
 		if err := e.locate(); err != nil {
@@ -24,7 +25,7 @@ func (e *Engine) Check(now time.Time) (persists []string, err error) {
 	for address := range e.nodes {
 		of, err := e.check(address, now)
 		if e.spans != nil && !slices.ContainsFunc(e.spans, func(s span) bool { return s.address == address }) {
-			err = nil // a replica, or one that has gone: nothing is sent to it
+			err = nil // a replica, or a server that has left: it gets no data
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", address, err)

@@ -6,23 +6,23 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// Batch is what one transaction adds. All its keys lie in one hash slot.
+// Batch is the contents of one transaction. All its keys are in one hash slot.
 type Batch struct {
-	Positions, Host, Position string // a hash, its field and the value that it gets
-	Index                     string // the set of Tokens
+	Positions, Host, Position string // key of a hash, its field, and the new value
+	Index                     string // key of the set of Tokens
 	Tokens                    []string
 	Sets                      []Set
 	Expire                    time.Time // of all keys
 }
 
-// Set is a set and what is added to it.
+// Set is the key of a set, and members to add.
 type Set struct {
 	Key     string
 	Members []string
 }
 
-// Add adds a batch, all of it or nothing, and returns the position that the host had before,
-// "" for none. After an error, all of it may have been added, or may still be.
+// Add adds a batch atomically, and returns the host's previous position, "" if none. After
+// an error, the batch may have been added, or may still be.
 func (e *Engine) Add(b Batch) (before string, err error) {
 	commands := make([]command, 0, 2*len(b.Sets)+5)
 	add := func(key string, members []string) {
@@ -45,7 +45,7 @@ func (e *Engine) Add(b Batch) (before string, err error) {
 	return text(answers[0])
 }
 
-// text is an answer that may be nothing.
+// text converts an answer that may be nil.
 func text(answer any) (string, error) {
 	if answer == nil {
 		return "", nil
@@ -57,7 +57,7 @@ func text(answer any) (string, error) {
 	return s, nil
 }
 
-// Claim sets the field of a hash, unless it has one, and returns what it has then.
+// Claim sets a field of a hash unless it is set, and returns its value.
 func (e *Engine) Claim(key, field, value string, expire time.Time) (held string, err error) {
 	answers, err := e.transact(key, []command{{"HSETNX", key, field, value}, {"HGET", key, field}, {"EXPIREAT", key, expire.Unix()}})
 	if err != nil {
@@ -66,8 +66,8 @@ func (e *Engine) Claim(key, field, value string, expire time.Time) (held string,
 	return text(answers[1])
 }
 
-// Put sets the field of a hash, and returns what it has in the field that Claim set, "" for
-// nothing: then it was wiped since.
+// Put sets a field of a hash, and returns the value of the field that Claim set; "" means
+// that the engine was wiped since.
 func (e *Engine) Put(key, field, value, claimed string, expire time.Time) (held string, err error) {
 	answers, err := e.transact(key, []command{{"HGET", key, claimed}, {"HSET", key, field, value}, {"EXPIREAT", key, expire.Unix()}})
 	if err != nil {
@@ -76,10 +76,10 @@ func (e *Engine) Put(key, field, value, claimed string, expire time.Time) (held 
 	return text(answers[0])
 }
 
-// pipelineSize is how many questions go to the engine at once.
+// pipelineSize is how many commands are sent at once.
 const pipelineSize = 10_000
 
-// queryAll asks one question about each key, and hands over the answers.
+// queryAll sends one command for each key, and passes the answers to answer.
 func (e *Engine) queryAll(keys []string, question func(key string) command, answer func(i int, a any) error) error {
 	for again := false; ; again = true {
 		moved := false
@@ -123,7 +123,7 @@ func (e *Engine) queryAll(keys []string, question func(key string) command, answ
 	}
 }
 
-// Field returns what the field has in each of several hashes, "" for nothing.
+// Field returns the value of a field in each of several hashes, "" if there is none.
 func (e *Engine) Field(keys []string, field string) (values []string, err error) {
 	values = make([]string, len(keys))
 	err = e.queryAll(keys, func(key string) command { return command{"HGET", key, field} },
@@ -154,7 +154,7 @@ func (e *Engine) Members(key string) (members []string, err error) {
 	return members, err
 }
 
-// Sizes returns how many members each of several sets has.
+// Sizes returns the number of members of each set.
 func (e *Engine) Sizes(keys []string) (sizes []uint64, err error) {
 	sizes = make([]uint64, len(keys))
 	err = e.queryAll(keys, func(key string) command { return command{"SCARD", key} },
@@ -165,7 +165,7 @@ func (e *Engine) Sizes(keys []string) (sizes []uint64, err error) {
 	return sizes, err
 }
 
-// Expire has keys expire at a time, those that are there.
+// Expire sets the expiry time of existing keys.
 func (e *Engine) Expire(keys []string, at time.Time) error {
 	return e.queryAll(keys, func(key string) command { return command{"EXPIREAT", key, at.Unix()} },
 		func(_ int, a any) error {

@@ -1,5 +1,5 @@
-// Package entries counts the lines of DIR, for a bound on their number, and deletes the
-// oldest file where there are too many.
+// Package entries counts the lines in DIR, to enforce a bound on their number, and deletes
+// the oldest files.
 package entries
 
 import (
@@ -16,47 +16,47 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Census knows how many lines the files of DIR have. It remembers what it has counted,
-// and looks at what is new. It serves one goroutine.
+// Census counts the lines in the files of DIR. It remembers earlier counts, and reads only
+// what is new. One goroutine uses it.
 //
-// Only who has the lock of the lines adds any. Others may delete files, so that the
-// number is an upper bound by the time that it is used.
+// Only the process that holds the lock of the lines adds any. Others may delete files, so
+// the number is an upper bound when it is used.
 type Census struct {
 	d     *dir.Dir
-	most  int // lines of a file are counted up to there
+	most  int // counting a file stops after this many lines
 	files []*file
 	next  int // number of the next segment
 	total int
 	buf   []byte
 }
 
-// file is a file of lines as it was seen last.
+// file is the last known state of a file of lines.
 type file struct {
 	dir.Log
-	id    unix.Stat_t // Dev and Ino
-	end   int64       // behind the last newline that was counted
-	lines int         // up to end
-	added int         // behind it, by the caller
-	torn  int         // 1 where an unfinished line stands behind it
-	listed  bool
+	id     unix.Stat_t // Dev and Ino
+	end    int64       // offset after the last counted newline
+	lines  int         // up to end
+	added  int         // after end, by the caller
+	torn   int         // 1 if an unfinished line follows
+	listed bool
 }
 
 // New returns a Census of d, for a bound of most lines.
 func New(d *dir.Dir, most int) *Census { return &Census{d: d, most: most, buf: make([]byte, 64<<10)} }
 
-// Lines returns how many lines there were when Look was called, and what Wrote has told
-// since. A line that a writer left unfinished is one.
+// Lines returns the number of lines as of the last Refresh, plus those of Added. An
+// unfinished line counts.
 func (c *Census) Lines() int { return c.total }
 
-// Refresh counts what was written since. A file that cannot be read is an error: nobody
-// knows how many lines it has.
+// Refresh counts what was written since the last call. If a file cannot be read, the number
+// of lines is unknown, and Refresh returns an error.
 func (c *Census) Refresh() error {
 	names, err := c.d.Names("")
 	if err != nil {
 		return err
 	}
-	// The newest come first: the oldest go meanwhile, where others write, and what comes in
-	// their place is not counted.
+	// Newest first: while other processes write, the oldest files are deleted, and new files
+	// that replace them are not counted.
 	c.next, c.total = 1, 0
 	for _, l := range slices.Backward(dir.Logs(names)) {
 		c.next = max(c.next, l.Segment+1)
@@ -98,7 +98,7 @@ func (c *Census) refreshFile(f *file) error {
 	}
 	f.id, f.torn = st, 0
 	if f.lines > c.most {
-		return nil // it has to go whatever else is in it
+		return nil // it has to be deleted anyway
 	}
 	o, err := c.d.OpenFile("", name, os.O_RDONLY)
 	if err != nil {
@@ -122,8 +122,8 @@ func (c *Census) refreshFile(f *file) error {
 	return nil
 }
 
-// Segment returns the segment that a line of that day and hour goes to, and how many
-// lines it has: the last one, or the next if that has size lines.
+// Segment returns the segment for lines of that day and hour, and how many lines it has: the
+// last one, or a new one if that has size lines.
 func (c *Census) Segment(day civil.Day, hour, size int) (l dir.Log, lines int) {
 	for _, f := range slices.Backward(c.files) {
 		if f.Segment > 0 && f.Day == day && f.Hour == hour {
@@ -136,8 +136,8 @@ func (c *Census) Segment(day civil.Day, hour, size int) (l dir.Log, lines int) {
 	return dir.Log{Day: day, Hour: hour, Segment: c.next}, 0
 }
 
-// Added takes in whole lines that the caller has added to a file. It has the lock of the
-// lines, and has cut off an unfinished one.
+// Added counts whole lines that the caller has appended to a file. The caller holds the lock
+// of the lines, and has removed an unfinished line.
 func (c *Census) Added(l dir.Log, lines []byte) {
 	i, known := slices.BinarySearchFunc(c.files, l, func(f *file, l dir.Log) int { return f.Compare(l) })
 	if !known {
@@ -149,8 +149,8 @@ func (c *Census) Added(l dir.Log, lines []byte) {
 	c.next = max(c.next, l.Segment+1)
 }
 
-// RemoveOldest deletes the oldest file, and copies that bear its name. It returns the
-// day if that has no other.
+// RemoveOldest deletes the oldest file and its copies. isGone reports that its day, gone,
+// has no other file.
 func (c *Census) RemoveOldest() (gone civil.Day, isGone bool, err error) {
 	if len(c.files) == 0 {
 		return 0, false, nil
@@ -177,8 +177,8 @@ func (c *Census) RemoveOldest() (gone civil.Day, isGone bool, err error) {
 	return f.Day, !slices.ContainsFunc(c.files, func(o *file) bool { return o.Day == f.Day }), nil
 }
 
-// Trim deletes the oldest files of DIR until it has at most that many lines. It takes the
-// lock of the lines, so that nobody adds some meanwhile.
+// Trim deletes the oldest files of DIR until it has at most that many lines. It holds the
+// lock of the lines, so that nobody adds any meanwhile.
 func Trim(d *dir.Dir, most int) (deleted []string, err error) {
 	c := New(d, most)
 	if err := c.Refresh(); err != nil || c.Lines() <= most {

@@ -15,20 +15,20 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// File is what is known of a fleet, as all its hosts have it in a file. It has no secret.
-// Lines are a word and what it says; those that begin with # say nothing.
+// File is the file that all hosts of a fleet have. It contains no secret. A line is a word
+// and its value; lines that begin with # are comments.
 type File struct {
 	Name   string   // see ratchet.CheckName
-	Engine string   // redis:// or rediss:// and HOST:PORT,…, or unix:// and a path; "" for none
-	Hosts  []string // that are expected; nil: it is not said
-	// User is who hosts are to the engine, and Password the path of a file.
+	Engine string   // redis:// or rediss:// and HOST:PORT,…, or unix:// and a path; "": none
+	Hosts  []string // expected hosts; nil: not listed
+	// User is the hosts' user name at the engine, and Password the path of a file.
 	User, Password string
-	// CA is the path of certificates that sign the engine's; Cert and Key are those by which
-	// the engine knows a host.
+	// CA is the path of the certificates that sign the engine's; Cert and Key are the hosts'
+	// client certificate.
 	CA, Cert, Key string
 }
 
-// maxFile bounds the file, in bytes.
+// maxFile bounds the size of the file, in bytes.
 const maxFile = 64 << 10
 
 // ReadFile reads the file at path.
@@ -49,7 +49,7 @@ func ReadFile(path string) (File, error) {
 	return file, err
 }
 
-// parseFile reads such a text.
+// parseFile parses the contents of the file.
 func parseFile(text []byte) (f File, err error) {
 	if len(text) > maxFile {
 		return File{}, errors.New("is too large to be a fleet's file")
@@ -91,7 +91,7 @@ func parseFile(text []byte) (f File, err error) {
 	return f, nil
 }
 
-// check returns an error for what a word cannot say.
+// check returns an error for an invalid value of a word.
 func (f File) check(word string) error {
 	switch word {
 	case "name":
@@ -99,7 +99,7 @@ func (f File) check(word string) error {
 	case "engine":
 		_, _, err := f.Addresses()
 		return err
-	case "password": // one that stands here by mistake would be in the message that no such file is there
+	case "password": // a password given here by mistake must not appear in an error about a missing file
 		if !filepath.IsAbs(f.Password) {
 			return errPassword
 		}
@@ -111,8 +111,8 @@ var errPassword = errors.New("is not the path of a file; hint: write the absolut
 
 var errEngine = errors.New("is not an engine; hint: write redis://HOST:PORT, rediss://HOST:PORT for TLS, or unix:///PATH; for a cluster several, separated by commas")
 
-// Addresses returns where the engine is: HOST:PORT each, or the path of a socket; and
-// whether it is asked by TLS.
+// Addresses returns the engine's addresses, HOST:PORT each or the path of a socket, and
+// whether it uses TLS.
 func (f File) Addresses() (addresses []string, tls bool, err error) {
 	scheme, rest, _ := strings.Cut(f.Engine, "://")
 	if scheme == "unix" && strings.HasPrefix(rest, "/") {
@@ -131,7 +131,7 @@ func (f File) Addresses() (addresses []string, tls bool, err error) {
 	return addresses, scheme == "rediss", nil
 }
 
-// AppendText appends the text that parseFile reads.
+// AppendText appends the file's text in the format of parseFile.
 func (f File) AppendText(dst []byte) []byte {
 	return fmt.Appendf(dst, "# A fleet: hosts that share the keys of their days, see hushpipe-fleet(1). All of them\n"+
 		"# have this file. It holds no secret.\nname %s\n", f.Name)

@@ -1,5 +1,6 @@
-// Package fleet makes one count of what several hosts have counted, each in a DIR of its
-// own. Under one day key, the union of their journals is the count; it opens no network.
+// Package fleet merges what several hosts have counted, each in its own DIR, into one count.
+// Under a common day key, the count is the union of their journals. It opens no network
+// connections.
 package fleet
 
 import (
@@ -21,22 +22,22 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// silence is when a host is named of which nothing comes. Of one whose processes have all
-// ended, only the day is known.
+// silence is after which time a host without activity is reported. For a host whose
+// processes have all ended, only the day of the last activity is known.
 const silence = 25 * time.Hour
 
-// lateLines is how long after midnight late lines of the day before still come.
+// lateLines is how long after midnight late lines of the day before still arrive.
 const lateLines = 10 * time.Minute
 
-// Source is one host: its DIR, or a copy of that.
+// Source is one host: its DIR, or a copy of it.
 type Source struct {
 	Name string
 	Path string
 	Keys string // its key directory, "" for DIR/keys; see FindKeys
 }
 
-// Name names the hosts whose DIRs are at paths: by the last element of each, but not by
-// what all paths end with, as the name of a stream.
+// Name derives the names of hosts from the paths of their DIRs: the last element of each,
+// ignoring a common ending of all paths such as the name of a stream.
 func Name(paths []string) ([]Source, error) {
 	elements := make([][]string, len(paths))
 	for i, path := range paths {
@@ -72,29 +73,29 @@ func Name(paths []string) ([]Source, error) {
 	return hosts, nil
 }
 
-// Config says what is merged.
+// Config configures a Merge.
 type Config struct {
-	Out  string // whose room files are written; no filter writes there
+	Out  string // the DIR to write room files to; no filter writes there
 	From []Source
 	Now  time.Time
 	Log  func(topic, line string)
-	// Counted, unless nil, is told what the journals count of each day, and whether each host
-	// has closed it and has its journals still.
+	// Counted, unless nil, is called with each day's counts from the journals; whole reports
+	// that every host has closed the day and still has its journals.
 	Counted func(day civil.Day, entries []roomfile.Entry, whole bool)
 }
 
-// Result is what a Merge found.
+// Result is the outcome of a Merge.
 type Result struct {
 	UpperBound []civil.Day // counted under several keys
-	LowerBound []civil.Day // pairs came when those of other hosts had been deleted
+	LowerBound []civil.Day // pairs arrived after those of other hosts had been deleted
 	Mixed      []civil.Day // counted under several settings
-	Overflow   []civil.Day // bounds left pairs out
-	Damaged    []string    // journals
+	Overflow   []civil.Day // limits dropped pairs
+	Damaged    []string    // paths of journals
 	Silent     []Silent
 	Traffic    Traffic
 }
 
-// Silent is a host that was not heard of for a day.
+// Silent is a host without activity for a day.
 type Silent struct {
 	Source
 	Last time.Time // zero: never
@@ -103,15 +104,15 @@ type Silent struct {
 // source is a host while its journals are read.
 type source struct {
 	Source
-	d     *dir.Dir // nil: cannot be opened
+	d        *dir.Dir // nil: cannot be opened
 	activity registry.Activity
-	err   error // its records cannot be read
+	err      error // why its records cannot be read
 }
 
-// Merge unites the journals of all hosts, day by day, and writes the counts and the
-// rosters. It may be repeated at any time: a room file never shrinks, and no host is less
-// closed than it was. It needs the memory of one day's pairs, and of one host's pairs of
-// that day. An error is of what could not be read or written; all else is done.
+// Merge unites the journals of all hosts, day by day, and writes the counts and the rosters.
+// It may be repeated at any time: a room file never shrinks, and a closed host stays closed.
+// It needs the memory of one day's pairs, plus those of one host on that day. An error is
+// about what could not be read or written; everything else is done.
 func Merge(cfg Config) (r Result, err error) {
 	if err := checkOut(cfg); err != nil {
 		return r, err
@@ -132,7 +133,7 @@ func Merge(cfg Config) (r Result, err error) {
 			continue
 		}
 		defer s.d.Close()
-		// Before the journals: what a host says of itself is no later than what is read of it.
+		// Read the records before the journals: then no record is newer than the journals.
 		if s.activity, s.err = registry.ReadActivity(s.d); s.err != nil {
 			errs = append(errs, s.err)
 		}
@@ -155,15 +156,15 @@ func Merge(cfg Config) (r Result, err error) {
 	for _, day := range slices.Compact(days) {
 		errs = append(errs, r.mergeDay(cfg, out, from, day))
 	}
-	slices.Sort(traffic) // names are decided in the order of the days
+	slices.Sort(traffic) // the names shown depend on earlier days
 	for _, day := range slices.Compact(traffic) {
 		errs = append(errs, r.Traffic.mergeDay(cfg, out, from, day))
 	}
 	return r, dir.Join(errs...)
 }
 
-// checkOut returns an error for a directory in which a filter counts by itself, or that a
-// host has.
+// checkOut returns an error for a directory that a filter writes to, or that belongs to a
+// host.
 func checkOut(cfg Config) error {
 	at, err := os.Stat(cfg.Out)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -191,7 +192,7 @@ func checkOut(cfg Config) error {
 	return nil
 }
 
-// checkStreams returns an error for a DIR whose streams have the journals.
+// checkStreams returns an error for a DIR whose journals are in its streams.
 func checkStreams(d *dir.Dir, path string) error {
 	nested, err := d.Nested()
 	if err != nil {
@@ -205,7 +206,7 @@ func checkStreams(d *dir.Dir, path string) error {
 	return nil
 }
 
-// mergeDay writes the counts of one day and its roster.
+// mergeDay writes the counts and the roster of one day.
 func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day) error {
 	var errs []error
 	all := counts.NewHostUnion(day)
@@ -225,7 +226,7 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 	}
 	defer unlock()
 	before, damaged := counts.ReadHosts(out, day)
-	errs = append(errs, damaged) // it is made anew, as far as that can be
+	errs = append(errs, damaged) // rebuilt as far as possible
 	now, lost, grown := roster(day, from, has, before, all.Keys())
 	now.Overflow = max(before.Overflow, all.Overflow())
 	if !all.Counted() {
@@ -256,19 +257,19 @@ func (r *Result) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day
 
 // contribution is what a host has of a day.
 type contribution struct {
-	any     bool // there are journals
-	counted int  // pairs, or hits
-	whole   bool // all of it could be read
-	gone    bool // it counted, and has no journals of that
+	any     bool // it has journals
+	counted int  // number of pairs, or hits
+	whole   bool // everything could be read
+	gone    bool // it counted, but the journals are gone
 }
 
-// roster returns the roster of a day that comes after the one before. lost says that what a
-// host had before is not in it, grown that it has what was not there before.
+// roster returns the new roster of a day. lost reports that something a host had before is
+// missing, grown that a host has more than before.
 func roster(day civil.Day, from []source, has []contribution, before roomfile.Roster, keys []roomfile.KeyID) (now roomfile.Roster, lost, grown bool) {
 	now.Keys = roomfile.UniteKeys(before.Keys, keys)
-	// A key that is gone, and one that is new, are of a host that began anew.
+	// A missing key, and a new one, mean that a host started over.
 	grown, lost = len(now.Keys) > len(before.Keys), len(now.Keys) > len(keys)
-	for _, h := range before.Hosts { // those that are asked for no more
+	for _, h := range before.Hosts { // hosts that are no longer merged
 		if !slices.ContainsFunc(from, func(s source) bool { return s.Name == h.Name }) {
 			now.Hosts = append(now.Hosts, h)
 			lost = lost || h.Pairs > 0
@@ -280,7 +281,7 @@ func roster(day civil.Day, from []source, has []contribution, before roomfile.Ro
 		if part {
 			now.Hosts = append(now.Hosts, h)
 		}
-		// Less than before, of a day that goes on, is something else.
+		// Less than before, on a day that goes on, means different pairs.
 		grown = grown || has[i].counted > was.Pairs || has[i].counted < was.Pairs && has[i].any && was.State != roomfile.Closed
 		lost = lost || has[i].counted < was.Pairs
 	}
@@ -288,8 +289,8 @@ func roster(day civil.Day, from []source, has []contribution, before roomfile.Ro
 	return now, lost, grown
 }
 
-// rosterLine returns the line of a host in the roster of a day, whose journals are part of it;
-// or none for a host that took no part, as one that joined later.
+// rosterLine returns a host's line in the roster of a day; part is false for a host that
+// took no part, such as one that joined later.
 func (s source) rosterLine(day civil.Day, has contribution, was roomfile.Host, known bool) (h roomfile.Host, part bool) {
 	over := civil.DayOf(s.activity.Last.Add(-lateLines)) > day && !s.activity.Last.IsZero()
 	_, lived := s.activity.Days[day]
@@ -320,7 +321,7 @@ func (s source) rosterLine(day civil.Day, has contribution, was roomfile.Host, k
 	return h, true
 }
 
-// hadCounts reports whether a host has counts of a day of which it has no journals.
+// hadCounts reports whether a host has counts of a day without journals.
 func (s source) hadCounts(day civil.Day) bool {
 	if s.d == nil {
 		return false

@@ -17,7 +17,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// ShipConfig is what a Shipper needs to know.
+// ShipConfig configures a Shipper.
 type ShipConfig struct {
 	Path, Keys string // DIR, and the key directory, "" for DIR/keys
 	Fleet      string // the name
@@ -25,21 +25,21 @@ type ShipConfig struct {
 	Log        func(topic, line string)
 }
 
-// Shipper brings what the hosts of a fleet share to DIR: the keys of their days. A key that
-// is there stays as it is.
+// Shipper stores the keys that the hosts of a fleet share in DIR. An existing key stays as
+// it is.
 type Shipper struct {
-	cfg  ShipConfig
-	reported map[civil.Day]bool // of these days it was said that the key is another
+	cfg      ShipConfig
+	reported map[civil.Day]bool // days for which another key was reported
 }
 
-// NewShipper returns a Shipper, which does nothing yet.
+// NewShipper returns a Shipper; call Step to make it work.
 func NewShipper(cfg ShipConfig) *Shipper { return &Shipper{cfg, map[civil.Day]bool{}} }
 
 var errNoSeed = errors.New("is missing, and this host is not in a fleet; hint: write what hushpipe fleet invite prints into this file")
 
-// Step takes in a seed that lies in DIR, moves the state on, deletes the keys that are past
-// their period, and makes those of today and of the days ahead. What it cannot do beside
-// making keys, it says. Call it at start, each minute and at midnight.
+// Step adopts a seed in DIR, advances the state, deletes keys past their period, and creates
+// those of today and the days ahead. It reports failures that do not prevent creating keys.
+// Call it at start, each minute and at midnight.
 func (s *Shipper) Step() error {
 	if err := s.check(); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (s *Shipper) Step() error {
 		return err
 	}
 	for topic, err := range map[string]error{"fleet-seed": joinErr, "purge": purgeErr, "fleet-state": err} {
-		if err != nil { // the keys are made all the same
+		if err != nil { // keys are created nevertheless
 			s.cfg.Log(topic, err.Error())
 		}
 	}
@@ -86,8 +86,8 @@ func (s *Shipper) Step() error {
 	return dir.Join(errs...)
 }
 
-// check returns an error for a DIR that is missing, which is not made here, or that has
-// streams with keys of their own.
+// check returns an error for a DIR that is missing, since a Shipper does not create it, or
+// that has streams with their own keys.
 func (s *Shipper) check() error {
 	d, err := dir.Open(s.cfg.Path, dir.Options{})
 	if err != nil {
@@ -97,22 +97,23 @@ func (s *Shipper) check() error {
 	return checkStreams(d, s.cfg.Path)
 }
 
-// purge moves the state on, and deletes keys by the rule of their directory: no filter may
-// run that does.
+// purge advances the state, and deletes keys by the rule of their directory, since there may
+// be no filter that does.
 func purge(d *dir.Dir, v retention.Verdict, now time.Time) error {
 	rule, err := retention.Settle(d, retention.OfKeys, registry.KeptByEarlier(d, now))
-	if rule == 0 { // who knows which keys are to live
+	if rule == 0 { // unknown which keys to keep
 		_, advanceErr := ratchet.Advance(d, v.Window.Today)
 		return dir.Join(err, advanceErr)
 	}
 	return dir.Join(append(retention.Delete(d, retention.Keys, v, rule).Errs, err)...)
 }
 
-// key makes the key of a day, unless there is one.
+// key creates the key of a day, unless there is one.
 func (s *Shipper) key(d *dir.Dir, chain ratchet.Chain, day civil.Day) error {
 	other := ""
 	if state, err := chain.At(day); err != nil {
-		// It may lie there: the state moves on, and does not come back with a clock.
+		// The key may be stored: the state has advanced, and does not go back with the
+		// clock.
 		if _, err := keyring.ReadKey(d, day); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -133,7 +134,7 @@ func (s *Shipper) key(d *dir.Dir, chain ratchet.Chain, day civil.Day) error {
 	return nil
 }
 
-// shareRooms makes the fleet's secret of room names that of DIR, unless it has one.
+// shareRooms stores the fleet's secret of room names in DIR, unless it has one.
 func (s *Shipper) shareRooms(d *dir.Dir, secret [32]byte) error {
 	if secret == ([32]byte{}) {
 		return nil
@@ -149,7 +150,7 @@ func (s *Shipper) shareRooms(d *dir.Dir, secret [32]byte) error {
 	return nil
 }
 
-// Invite returns what a new host needs to take part, from now on.
+// Invite returns the seed with which a new host can join from now on.
 func Invite(path, fleet string, now time.Time) (seed ratchet.Seed, err error) {
 	d, err := dir.Open(path, dir.Options{})
 	if err != nil {
@@ -178,25 +179,25 @@ func Invite(path, fleet string, now time.Time) (seed ratchet.Seed, err error) {
 	return seed, err
 }
 
-// first is the zone whose days begin first, and last the one whose days end last.
+// first is the zone whose days begin first, last the one whose days end last.
 var (
 	first = time.FixedZone("UTC+14", 14*60*60)
 	last  = time.FixedZone("UTC-12", -12*60*60)
 )
 
-// NewSeed returns the seed of a new fleet, of a day that has begun in all zones.
+// NewSeed returns the seed of a new fleet, starting on a day that has begun in all zones.
 func NewSeed(fleet string, now time.Time) ratchet.Seed {
 	day := civil.DayOf(now.In(last))
 	return ratchet.Seed{Fleet: fleet, States: ratchet.Chain{ratchet.New(day)}, Rooms: ratchet.New(day).Secret}
 }
 
-// Rekey returns a seed for the days of which no host of any zone has a key yet: what a host
-// had before opens none of them.
+// Rekey returns a seed for the days for which no host in any zone has a key yet: nothing
+// that a host had before opens them.
 func Rekey(fleet string, now time.Time) ratchet.Seed {
 	return ratchet.Seed{Fleet: fleet, States: ratchet.Chain{ratchet.New(civil.DayOf(now.In(first)) + ratchet.Ahead + 1)}}
 }
 
-// Check returns what keeps a Shipper from its work in DIR, and changes nothing.
+// Check returns an error if a Shipper could not work in DIR, and changes nothing.
 func (s *Shipper) Check() error {
 	if err := s.check(); err != nil {
 		return err

@@ -16,25 +16,24 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Traffic is what a Merge found of traffic figures.
+// Traffic is the outcome of a Merge for traffic figures.
 type Traffic struct {
-	UpperBound []civil.Day // visits and visitors, under several keys
-	LowerBound []civil.Day // hits came when those of other hosts had been deleted
+	UpperBound []civil.Day // visits and visitors were counted under several keys
+	LowerBound []civil.Day // hits arrived after those of other hosts had been deleted
 	Mixed      []civil.Day // counted with several options
-	Sealed     []civil.Day // no key opens the journals of a host
+	Sealed     []civil.Day // no key decrypts the journals of some host
 	Flawed     []Flawed
-	Copied     []string // the DIRs of hosts that have records of another host
+	Copied     []string // DIRs that have records of another host
 }
 
-// Flawed is a day of a host whose journals could not be read in full.
+// Flawed is a day of a host whose journals could not be read completely.
 type Flawed struct {
 	Path string
 	civil.Day
 }
 
-// FindKeys finds where the keys of each host lie: in its DIR, or for a copy, which has
-// none, in keys, "" for those of the first host that has some. These are returned, "" for
-// none.
+// FindKeys sets the key directory of each host: its own, or for a copy without one keys,
+// which defaults to the first host's that has one. It returns keys, "" if there are none.
 func FindKeys(hosts []Source, keys string) string {
 	own := make([]bool, len(hosts))
 	for i := range hosts {
@@ -55,12 +54,12 @@ func FindKeys(hosts []Source, keys string) string {
 	return keys
 }
 
-// mergeDay writes the traffic figures of one day and its roster. Days of which no host has
-// journals are left alone: those who had visitors in common cannot be told any more.
+// mergeDay writes the traffic figures and the roster of one day. Days without journals are
+// left alone: common visitors of hosts can no longer be determined.
 func (t *Traffic) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Day) error {
 	var errs []error
 	all := trafficlog.NewHostUnion(day)
-	var open []int // of from
+	var open []int // indexes in from
 	for i, s := range from {
 		if s.d == nil {
 			continue
@@ -95,7 +94,7 @@ func (t *Traffic) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Da
 		t.Sealed = append(t.Sealed, day)
 	}
 	if !hits {
-		return dir.Join(errs...) // journals of something else, or that nobody can read here
+		return dir.Join(errs...) // journals of other types, or unreadable here
 	}
 	unlock, err := out.LockRooms(counts.LockPatience)
 	if err != nil {
@@ -103,7 +102,7 @@ func (t *Traffic) mergeDay(cfg Config, out *dir.Dir, from []source, day civil.Da
 	}
 	defer unlock()
 	before, damaged := counts.ReadRoster(out, dir.Traffic, dir.TrafficHosts(day))
-	errs = append(errs, damaged) // it is made anew, as far as that can be
+	errs = append(errs, damaged) // rebuilt as far as possible
 	now, lost, grown := roster(day, from, has, before, all.KeyIDs())
 	bound, err := all.Write(out, trafficlog.Merged{Roster: now, Lost: lost, Grown: grown, Damaged: damaged != nil, Open: !isOver(day, cfg.Now)})
 	errs = append(errs, err)

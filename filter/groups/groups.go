@@ -1,11 +1,11 @@
-// Package groups implements the lines that wait until enough people stand behind what is
-// left of them. Lines that have the same values in some fields are a group. It is open
-// once the journals of all processes on DIR have so many different people of it, that
-// day; until then its lines lie in DIR/held, and one hour after midnight those of groups
-// that are not open are deleted.
+// Package groups holds lines back until enough people stand behind what is left of them.
+// Lines with the same values in some fields form a group. A group opens once the journals of
+// all processes on DIR have enough different people of it on that day; until then its lines
+// are in DIR/held, and an hour after midnight the lines of groups that did not open are
+// deleted.
 //
-// A journal tells of people before a line is released on account of them: so every group
-// in a day's file has its people in the day's journals.
+// People are in a journal before a line is released because of them: so every group in a
+// day's file has its people in the day's journals.
 package groups
 
 import (
@@ -19,27 +19,27 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Config is what is to be known of the process.
+// Config configures the groups of a process.
 type Config struct {
 	Path   string // DIR
-	Least  int    // people who open a group; 0: as many as the journals of the day say
+	Least  int    // people needed to open a group; 0: as the day's journals record
 	Limits rooms.Limits
 	Now    func() time.Time
-	Window func() calendar.Window // the days that are kept
-	Past   func(dir.Log) bool     // lines of a file are past another bound
-	Bound  func(*daylog.Log)      // has a log heed the bounds of this moment
+	Window func() calendar.Window // returns the days that are kept
+	Past   func(dir.Log) bool     // reports whether a file's lines are past another bound
+	Bound  func(*daylog.Log)      // applies the current bounds to a log
 	Report *dir.Reporter
 
-	// Withheld is told how many lines were deleted, or not written: too few people stand
-	// behind them.
+	// Withheld is called with the number of lines that were deleted, or not written, because
+	// too few people stand behind them.
 	Withheld func(n uint64)
-	// Repeated is told of a day of which lines may have been released twice: a process
-	// was killed meanwhile.
+	// Repeated is called for a day whose lines may have been released twice, because a
+	// process was killed meanwhile.
 	Repeated func(d *dir.Dir, day civil.Day)
 }
 
-// Groups are those of DIR, as this process knows them: what the reader asks for, what the
-// writer does, and what is done beside them.
+// Groups has the groups of DIR: what the reader asks for, what the writer does, and what a
+// goroutine beside them does.
 type Groups struct {
 	*Opened
 	*Writer
@@ -56,13 +56,13 @@ func New(cfg Config) *Groups {
 	}
 }
 
-// settings are those of the journals.
+// settings returns the settings that the journals record.
 func settings(least int) string { return fmt.Sprintf("least=%d;", least) }
 
 // hour is how long after midnight a day's lines may be released.
 const hour = time.Hour
 
-// Deadline returns when the held lines of a day are deleted, in a place on earth.
+// Deadline returns when the held lines of a day are deleted, in a time zone.
 func Deadline(day civil.Day, at *time.Location) time.Time {
 	year, month, mday := (day + 1).Date()
 	return time.Date(year, time.Month(month), mday, 0, 0, 0, 0, at).Add(hour)

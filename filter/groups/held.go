@@ -17,16 +17,16 @@ import (
 	"hushpipe/format/civil"
 )
 
-// A held line is the group in hexadecimal digits, a blank, and the line as it will be
-// released. Those of a day whose groups begin with the same byte lie in one file, which
+// A held line is the group in hexadecimal digits, a space, and the line as it will be
+// released. The lines of a day whose groups begin with the same byte are in one file, which
 // all processes share under a lock.
 const (
 	groupDigits = 2 * len(pseudonym.Group{})
-	// PrefixSize is how many bytes stand before the line.
+	// PrefixSize is the number of bytes before the line.
 	PrefixSize = groupDigits + 1
 )
 
-// parseHeld returns the group of a held line. Of what is no held line there is none.
+// parseHeld returns the group of a held line; false if it is not one.
 func parseHeld(line []byte) (group pseudonym.Group, ok bool) {
 	if len(line) <= PrefixSize || line[groupDigits] != ' ' {
 		return group, false
@@ -34,14 +34,14 @@ func parseHeld(line []byte) (group pseudonym.Group, ok bool) {
 	return pseudonym.ParseGroup(line[:groupDigits])
 }
 
-// Writer takes people to the journals, and lines to where they are held. One goroutine has
-// it, that of the Queue.
+// Writer writes people to the journals, and lines to the held files. It belongs to the
+// Queue's goroutine.
 type Writer struct {
 	cfg      *Config
 	opened   *Opened
 	journals *counts.Journals
 	lock     *dir.Lock
-	at       *dir.Dir // of lock
+	at       *dir.Dir // the DIR of lock
 	list     []heldLine
 	buf      []byte
 }
@@ -51,30 +51,30 @@ func newWriter(o *Opened) *Writer {
 		Window: o.cfg.Window, Report: o.cfg.Report}, journal.Groups)}
 }
 
-// heldLine is a line that is to be held.
+// heldLine is a line to be held.
 type heldLine struct {
 	start, end int
 	group      pseudonym.Group
 	open, done bool
 }
 
-// Appender appends lines to their file, see daylog.Log.
+// Appender appends lines to a file, see daylog.Log.
 type Appender interface {
 	AppendTo(at dir.Log, lines []byte) (n int, err error)
 }
 
-// CountPeople takes the records of people, which go to the journal. While DIR cannot be opened,
-// and d is nil, they wait.
+// CountPeople writes records of people to the journal. While DIR cannot be opened, d is nil
+// and they wait.
 func (w *Writer) CountPeople(d *dir.Dir, day civil.Day, keyID [8]byte, records []byte) {
 	if len(records) > 0 && !w.opened.isOver(day) {
 		w.journals.Count(d, day, keyID, records, true)
 	}
 }
 
-// Flush writes the records that wait.
+// Flush writes the waiting records.
 func (w *Writer) Flush(d *dir.Dir) error { return w.journals.Flush(d) }
 
-// Forget lets go of days that were deleted on purpose.
+// Forget drops days that were erased or purged by name.
 func (w *Writer) Forget(days map[civil.Day]bool) {
 	w.journals.Forget(days)
 	w.opened.drop(days)
@@ -88,9 +88,9 @@ func (w *Writer) Close() {
 	}
 }
 
-// Hold takes held lines that go to one file. Those of groups that are open by now go
-// to log at once; once the day is over, or the file is past its bounds, the others are left
-// out. It returns, in place of lines, those that it could not write.
+// Hold writes held lines that belong to one file. Lines of groups that are open by now go to
+// log at once. Once the day is over, or the file is past its bounds, the others are dropped.
+// It returns the lines that it could not write, in the memory of lines.
 func (w *Writer) Hold(d *dir.Dir, log Appender, to dir.Log, lines []byte) (rest []byte, err error) {
 	day := to.Day
 	over, past := w.opened.isOver(day), w.cfg.Past(to)
@@ -112,8 +112,7 @@ func (w *Writer) Hold(d *dir.Dir, log Appender, to dir.Log, lines []byte) (rest 
 	if err != nil {
 		return lines, err
 	}
-	// Under the lock: who releases a group has noted that it is open before he looks
-	// for its lines.
+	// Under the lock: a group is marked as open before its held lines are searched.
 	w.list = w.list[:0]
 	for at := 0; at < len(lines); {
 		end := at + bytes.IndexByte(lines[at:], '\n') + 1
@@ -172,7 +171,7 @@ func (w *Writer) appendOpen(log Appender, to dir.Log, lines []byte) error {
 	return err
 }
 
-// appendClosed writes the other lines to the files of held lines.
+// appendClosed writes the other lines to the held files.
 func (w *Writer) appendClosed(d *dir.Dir, to dir.Log, lines []byte, locked bool) error {
 	slices.SortStableFunc(w.list, func(a, b heldLine) int { return cmp.Compare(a.group[0], b.group[0]) })
 	for i := 0; i < len(w.list); {
@@ -191,7 +190,7 @@ func (w *Writer) appendClosed(d *dir.Dir, to dir.Log, lines []byte, locked bool)
 		if locked {
 			err = appendHeldFile(d, dir.HeldFile(to, first), w.buf)
 		} else {
-			// Nobody appends to it, and it has its name once it is whole.
+			// Nobody appends to it, and it gets its name when it is complete.
 			err = d.CreateFile(dir.Held, dir.NewHeldFile(to, first), func(f *os.File) error {
 				_, err := f.Write(w.buf)
 				return err
@@ -208,8 +207,8 @@ func (w *Writer) appendClosed(d *dir.Dir, to dir.Log, lines []byte, locked bool)
 	return nil
 }
 
-// appendHeldFile appends whole lines, all or none. A line that a killed process left
-// unfinished is cut off: it stands in the pipe. The caller has the lock.
+// appendHeldFile appends whole lines, all or none. It removes a line that a killed process
+// left unfinished, which is still in the pipe. The caller holds the lock.
 func appendHeldFile(d *dir.Dir, name string, lines []byte) error {
 	f, err := d.OpenFile(dir.Held, name, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
@@ -235,13 +234,13 @@ func appendHeldFile(d *dir.Dir, name string, lines []byte) error {
 	return err
 }
 
-// lineEnd returns the offset behind the last newline of a file.
+// lineEnd returns the offset after the last newline of a file.
 func lineEnd(f io.ReaderAt, size int64) (int64, error) {
 	buf := make([]byte, 4096)
 	for end := size; end > 0; {
 		block := buf[:min(int64(len(buf)), end)]
 		if end == size {
-			block = block[:1] // as a rule it is there
+			block = block[:1] // usually it is there
 		}
 		start := end - int64(len(block))
 		if n, err := f.ReadAt(block, start); n < len(block) {
@@ -255,8 +254,8 @@ func lineEnd(f io.ReaderAt, size int64) (int64, error) {
 	return 0, nil
 }
 
-// eachLine calls do with each whole line of r, with its newline, in memory that does not
-// grow with r. A line is valid until do returns.
+// eachLine calls do with each whole line of r, with its newline, in bounded memory. A line
+// is valid until do returns.
 func eachLine(r io.Reader, do func(line []byte) error) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	var long []byte

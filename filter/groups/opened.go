@@ -12,36 +12,36 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Opened are the groups that are open. The reader asks for them by Turn and Since; any goroutine
-// may.
+// Opened has the open groups. The reader polls it with Turn and Since; any goroutine may
+// call its methods.
 type Opened struct {
 	cfg  *Config
-	turn atomic.Uint64 // counts what opens groups
+	turn atomic.Uint64 // incremented when groups open
 
-	mu   sync.Mutex // guards what follows; held for moments only
+	mu   sync.Mutex // guards days; never held during I/O
 	days map[civil.Day]*dayGroups
 }
 
 // dayGroups are the open groups of a day.
 type dayGroups struct {
-	open map[pseudonym.Group]bool
-	list []pseudonym.Group // all of them, as they were opened
-	released int               // of list: their held lines were released
-	heldChecked bool              // the held lines that were there before were looked at
-	complete  bool              // the day is over, and list is complete
+	open        map[pseudonym.Group]bool
+	list        []pseudonym.Group // all of them, in the order of opening
+	released    int               // how many of list have had their held lines released
+	heldChecked bool              // held lines from before were checked
+	complete    bool              // the day is over, and list is final
 }
 
-// isOver reports whether the groups of a day that are not open will never be. While the
-// clock is in doubt, no day ends.
+// isOver reports whether no more groups of a day can open. While the clock is in doubt, no
+// day ends.
 func (o *Opened) isOver(day civil.Day) bool {
 	now := o.cfg.Now()
 	return !now.Before(Deadline(day, now.Location())) && o.cfg.Window().DoubtUntil.IsZero()
 }
 
-// Turn changes whenever groups were opened.
+// Turn changes whenever groups open.
 func (o *Opened) Turn() uint64 { return o.turn.Load() }
 
-// Since returns the open groups of a day, but for the first n.
+// Since returns the open groups of a day, without the first n.
 func (o *Opened) Since(day civil.Day, n int) []pseudonym.Group {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -51,7 +51,7 @@ func (o *Opened) Since(day civil.Day, n int) []pseudonym.Group {
 	return nil
 }
 
-// day returns what is known of a day. The caller holds o.mu.
+// day returns the groups of a day, creating them. The caller holds o.mu.
 func (o *Opened) day(day civil.Day) *dayGroups {
 	if o.days[day] == nil {
 		o.days[day] = &dayGroups{open: map[pseudonym.Group]bool{}}
@@ -66,7 +66,7 @@ func (o *Opened) isOpen(day civil.Day, group pseudonym.Group) bool {
 	return o.days[day] != nil && o.days[day].open[group]
 }
 
-// mark notes of each line whether its group is open.
+// mark sets for each line whether its group is open.
 func (o *Opened) mark(day civil.Day, lines []heldLine) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -76,7 +76,7 @@ func (o *Opened) mark(day civil.Day, lines []heldLine) {
 	}
 }
 
-// open notes groups that have their people.
+// open adds groups that have enough people.
 func (o *Opened) open(day civil.Day, list []pseudonym.Group) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -92,19 +92,18 @@ func (o *Opened) open(day civil.Day, list []pseudonym.Group) {
 	}
 }
 
-// setComplete notes of a day that is over that all its open groups are known.
+// setComplete marks all open groups of a finished day as known.
 func (o *Opened) setComplete(day civil.Day) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.day(day).complete = true
 }
 
-// maxOver bounds the days that are over of which the open groups stay in memory. Late
-// lines come for few.
+// maxOver bounds the finished days whose open groups stay in memory. Late lines only affect
+// a few.
 const maxOver = 16
 
-// forget lets go of days that are past the retention, and of those that are over but for
-// the newest.
+// forget drops days past the retention, and finished days except the newest.
 func (o *Opened) forget() {
 	first := o.cfg.Window().First
 	o.mu.Lock()
@@ -124,11 +123,11 @@ func (o *Opened) forget() {
 	}
 }
 
-// openBy opens the groups that have their people by the journals.
+// openBy opens the groups that have enough people in the journals.
 func (o *Opened) openBy(d *dir.Dir, day civil.Day, u *union, typed []string) error {
 	met := map[pseudonym.Group]bool{}
 	err := u.follow(d, day, typed, func(group pseudonym.Group) { met[group] = true })
-	least := max(o.cfg.Least, u.maxLeast) // of lines that came under another bound as well
+	least := max(o.cfg.Least, u.maxLeast) // the day may have been written under several bounds
 	var list []pseudonym.Group
 	for group := range met {
 		if least > 0 && u.people(group) >= least {
@@ -139,7 +138,7 @@ func (o *Opened) openBy(d *dir.Dir, day civil.Day, u *union, typed []string) err
 	return err
 }
 
-// load reads the open groups of a day that is over, unless that was done.
+// load reads the open groups of a finished day, unless that was done.
 func (o *Opened) load(d *dir.Dir, day civil.Day) error {
 	o.mu.Lock()
 	done := o.days[day] != nil && o.days[day].complete
@@ -157,16 +156,16 @@ func (o *Opened) load(d *dir.Dir, day civil.Day) error {
 	return err
 }
 
-// unreleased is which held lines of a day are to be looked at: those of groups that begin
-// with one of the bytes first, or all.
+// unreleased tells which held lines of a day have to be checked: those of groups whose first
+// byte is in firsts, or all.
 type unreleased struct {
 	firsts [256]bool
 	all    bool
 	of     *dayGroups
-	done   int // of its list
+	done   int // length of its list
 }
 
-// startRelease returns what a round has to release of a day, and whether there is something.
+// startRelease returns what a round has to release for a day, and whether there is anything.
 func (o *Opened) startRelease(day civil.Day) (u unreleased, some bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -176,26 +175,26 @@ func (o *Opened) startRelease(day civil.Day) (u unreleased, some bool) {
 	}
 	u.all, u.of, u.done = !of.heldChecked, of, len(of.list)
 	some = u.all || of.released < u.done
-	of.heldChecked = true // unless lookAgain says otherwise meanwhile
+	of.heldChecked = true // recheckHeld may reset it meanwhile
 	return u, some
 }
 
-// finishRelease notes what a round has released.
+// finishRelease records what a round has released.
 func (o *Opened) finishRelease(u unreleased) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	u.of.released = max(u.of.released, u.done)
 }
 
-// recheckHeld has the next round look at all held lines of a day: some may be of groups
-// that were opened meanwhile.
+// recheckHeld makes the next round check all held lines of a day: some may be of groups that
+// have opened meanwhile.
 func (o *Opened) recheckHeld(day civil.Day) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.day(day).heldChecked = false
 }
 
-// drop lets go of days that were deleted on purpose.
+// drop drops days that were deleted on purpose.
 func (o *Opened) drop(days map[civil.Day]bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

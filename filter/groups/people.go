@@ -15,22 +15,22 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Day is what the journals of a day say of its groups, for who looks on while others
-// write. It serves one goroutine.
+// Day reads the groups of a day from the journals, while other processes write them. One
+// goroutine uses it.
 type Day struct {
 	u   *union
 	d   *dir.Dir
 	day civil.Day
 
-	most int // people of any group
+	most int // most people of any group
 }
 
-// DayOf returns what is known of a day: nothing before Look.
+// DayOf returns the Day, empty until Refresh.
 func DayOf(d *dir.Dir, day civil.Day) *Day {
 	return &Day{u: newUnion(rooms.NoLimits), d: d, day: day}
 }
 
-// Refresh reads what the journals have got since the last time.
+// Refresh reads what was appended to the journals.
 func (d *Day) Refresh() error {
 	names, err := counts.TypedNames(d.d)
 	if err != nil {
@@ -39,8 +39,8 @@ func (d *Day) Refresh() error {
 	return d.u.follow(d.d, d.day, names[d.day], func(group pseudonym.Group) { d.most = max(d.most, d.u.people(group)) })
 }
 
-// People is how many people a group has at least: the smallest number of different people
-// in any of its fields. A process that knows of enough does not count on.
+// People returns at least how many people a group has: the smallest number of different
+// people in any of its fields. Processes stop counting when they know of enough.
 func (d *Day) People(group pseudonym.Group) int {
 	if group.Fields() == 0 {
 		return 0
@@ -48,11 +48,10 @@ func (d *Day) People(group pseudonym.Group) int {
 	return d.u.people(group)
 }
 
-// Most is how many people the group has that has most.
+// Most returns the number of people of the largest group.
 func (d *Day) Most() int { return d.most }
 
-// Least is how many people the process asked for that asked for fewest, 0 if there is no
-// journal.
+// Least returns the smallest minimum that a process recorded, 0 if there is no journal.
 func (d *Day) Least() int { return d.u.minLeast }
 
 // IsUnder reports whether all people were counted under the key with that id.
@@ -65,20 +64,20 @@ func (d *Day) IsUnder(keyID [8]byte) bool {
 	return true
 }
 
-// union is what the journals of a day hold together, and how far each has been read.
+// union is the union of a day's journals, and how far each has been read.
 type union struct {
-	counts *rooms.Counts
-	read   map[string]int64
-	keys   map[[8]byte]bool // by their ids
-	maxLeast  int              // the largest in a header
-	minLeast int              // the smallest
+	counts   *rooms.Counts
+	read     map[string]int64
+	keys     map[[8]byte]bool // by their ids
+	maxLeast int              // largest minimum in a header
+	minLeast int              // smallest one
 }
 
 func newUnion(limits rooms.Limits) *union {
 	return &union{counts: rooms.NewCounts(limits), read: map[string]int64{}, keys: map[[8]byte]bool{}}
 }
 
-// people is how many stand behind a group.
+// people returns the number of people behind a group.
 func (u *union) people(group pseudonym.Group) int {
 	n := 0
 	for i := range group.Fields() {
@@ -90,9 +89,8 @@ func (u *union) people(group pseudonym.Group) int {
 	return n
 }
 
-// follow reads what the journals of a day have got since the last time, and calls found
-// with the group of each record. names may be out of date: where a journal has gone, they
-// are listed anew.
+// follow reads what was appended to the journals of a day, and calls found with the group of
+// each record. names may be out of date: if a journal is gone, follow lists them again.
 func (u *union) follow(d *dir.Dir, day civil.Day, names []string, found func(pseudonym.Group)) error {
 	var errs []error
 	for range 8 {
@@ -126,11 +124,11 @@ func (u *union) followOne(d *dir.Dir, name string, found func(pseudonym.Group)) 
 	if st, err := f.Stat(); err == nil && st.Size() == from && from > 0 {
 		return nil
 	} else if err == nil && st.Size() < from {
-		from = 0 // cut short by somebody: what is in it now is new
+		from = 0 // somebody truncated it: treat its contents as new
 	}
 	info, err := journal.Read(f, from, func(payload []byte) error {
 		records, ok := journal.Groups.Records(payload)
-		if !ok || u.counts.Apply(records) != nil { // of another type, or damaged: it opens nothing
+		if !ok || u.counts.Apply(records) != nil { // of another type or damaged
 			return nil
 		}
 		for ; len(records) > 0; records = records[rooms.RecordSize:] {

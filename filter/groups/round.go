@@ -21,27 +21,27 @@ import (
 const (
 	// lockPatience is how long a round waits for another process that releases lines.
 	lockPatience = 5 * time.Second
-	// diskPatience is how long a round tries to release lines of a day that is over.
+	// diskPatience is how long rounds try to release lines of a finished day.
 	diskPatience = 10 * time.Minute
-	// chunk is how many bytes of lines are released at a time, at least.
+	// chunk is the minimum number of bytes released at a time.
 	chunk = 64 << 10
 )
 
-// Releaser reads the journals, and releases or deletes held lines, beside the lines that come:
-// a goroutine of its own goes round, and purge ends what is over. Any goroutine may.
+// Releaser reads the journals, and releases or deletes held lines: a goroutine of its own
+// runs the rounds, and purge ends finished days. Any goroutine may call its methods.
 type Releaser struct {
 	cfg    *Config
 	opened *Opened
 
-	mu      sync.Mutex // one at a time; guards what follows
-	unions  map[civil.Day]*union
-	reported    map[civil.Day]bool // that not all people are counted
-	deleted []string           // held files
-	moved   map[string]bool    // files of which all is released that is to be
+	mu       sync.Mutex // held for a whole call; guards the fields below
+	unions   map[civil.Day]*union
+	reported map[civil.Day]bool // days for which a lack of counts was reported
+	deleted  []string           // names of held files
+	moved    map[string]bool    // files whose open lines have been released
 }
 
-// Round reads what the journals have got, releases the lines of groups that are open by
-// that, and deletes what is left of days that are over.
+// Round reads what was appended to the journals, releases the lines of groups that are open,
+// and deletes the rest for finished days.
 func (r *Releaser) Round(d *dir.Dir) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,7 +53,7 @@ func (r *Releaser) Round(d *dir.Dir) error {
 		return err
 	}
 	typed, err := counts.TypedNames(d)
-	if err != nil { // without journals nothing is open
+	if err != nil { // without journals, no group is open
 		r.cfg.Report.Fault("journal", err, "; lines of groups stay held")
 	}
 	errs := []error{err}
@@ -65,7 +65,7 @@ func (r *Releaser) Round(d *dir.Dir) error {
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		switch {
 		case day < r.cfg.Window().First:
-			continue // it is deleted with its day
+			continue // deleted with its day
 		case r.opened.isOver(day):
 			err = r.finish(d, day, held[day])
 		default:
@@ -79,8 +79,8 @@ func (r *Releaser) Round(d *dir.Dir) error {
 	return dir.Join(errs...)
 }
 
-// EndPast deletes the held lines of days before first, and those past another bound, and
-// counts them. It is for who would delete them next without a look into the files.
+// EndPast deletes and counts the held lines of days before first, and those past another
+// bound. Callers use it before they delete the files without reading them.
 func (r *Releaser) EndPast(d *dir.Dir, first civil.Day) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -96,7 +96,7 @@ func (r *Releaser) EndPast(d *dir.Dir, first civil.Day) error {
 	return dir.Join(errs...)
 }
 
-// endPast deletes the files of one day whose lines are past a bound.
+// endPast deletes the files of a day whose lines are past a bound.
 func (r *Releaser) endPast(d *dir.Dir, held []string, past func(dir.Log) bool) error {
 	isPast := isPast(past)
 	if !slices.ContainsFunc(held, isPast) {
@@ -118,7 +118,7 @@ func (r *Releaser) endPast(d *dir.Dir, held []string, past func(dir.Log) bool) e
 	return dir.Join(errs...)
 }
 
-// isPast tells of the name of a held file whether its lines are past a bound.
+// isPast returns a function that reports whether a held file's lines are past a bound.
 func isPast(past func(dir.Log) bool) func(name string) bool {
 	return func(name string) bool {
 		to, _, _, _ := dir.ParseHeld(name)
@@ -126,14 +126,14 @@ func isPast(past func(dir.Log) bool) func(name string) bool {
 	}
 }
 
-// forgetOld lets go of days that nobody asks for any more.
+// forgetOld drops days that are no longer needed.
 func (r *Releaser) forgetOld() {
 	r.opened.forget()
 	maps.DeleteFunc(r.unions, func(day civil.Day, _ *union) bool { return day < r.cfg.Window().First })
 }
 
-// End deletes what is left of days that are over, as Round does, and returns the names of
-// the files. It opens no groups of other days: it is for who does not know the policy.
+// End deletes what is left of finished days, like Round, and returns the names of the files.
+// It opens no groups of other days: it is for a purge that does not know the policy.
 func (r *Releaser) End(d *dir.Dir) (deleted []string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,7 +160,7 @@ func heldNames(d *dir.Dir) (map[civil.Day][]string, error) {
 	return names, err
 }
 
-// release opens the groups of a day that have their people, and releases their lines.
+// release opens the groups of a day that have enough people, and releases their lines.
 func (r *Releaser) release(d *dir.Dir, day civil.Day, typed []string) error {
 	u := r.unions[day]
 	if u == nil {
@@ -185,8 +185,8 @@ func (r *Releaser) release(d *dir.Dir, day civil.Day, typed []string) error {
 	return dir.Join(err, moveErr)
 }
 
-// move releases the lines of open groups that lie in the files of a day whose groups
-// begin with a byte that is wanted.
+// move releases lines of open groups from the held files of a day for which wanted returns
+// true.
 func (r *Releaser) move(d *dir.Dir, day civil.Day, wanted func(first byte) bool) error {
 	unlock, err := d.LockHeld(lockPatience)
 	if err != nil {
@@ -215,9 +215,9 @@ func (r *Releaser) log(d *dir.Dir) *daylog.Log {
 	return log
 }
 
-// moveFile releases the lines of open groups in one file, and takes the others to the
-// file of their groups. Until that is done the file has another name, by which the next
-// process knows that some lines may be released already. The caller has the lock.
+// moveFile releases the lines of open groups in one file, and moves the rest to their
+// groups' file. Meanwhile the file has another name, which tells the next process that some
+// lines may be released already. The caller holds the lock.
 func (r *Releaser) moveFile(d *dir.Dir, log Appender, to dir.Log, name string) error {
 	day := to.Day
 	some, err := r.hasOpen(d, day, name)
@@ -236,7 +236,7 @@ func (r *Releaser) moveFile(d *dir.Dir, log Appender, to dir.Log, name string) e
 	if !r.moved[moving] {
 		out := &lineBuffer{log: log, to: to}
 		if _, err := r.releaseLines(f, out, day); err != nil {
-			if out.written == 0 { // nothing has happened
+			if out.written == 0 { // nothing was released
 				_ = d.Rename(dir.Held, moving, name)
 			}
 			return err
@@ -268,7 +268,7 @@ func (r *Releaser) moveFile(d *dir.Dir, log Appender, to dir.Log, name string) e
 	return err
 }
 
-// heldFile appends to a file of held lines.
+// heldFile is the Appender of a held file.
 type heldFile struct {
 	d    *dir.Dir
 	name string
@@ -278,7 +278,7 @@ func (h heldFile) AppendTo(_ dir.Log, lines []byte) (int, error) {
 	return len(lines), appendHeldFile(h.d, h.name, lines)
 }
 
-// releaseLines releases the lines of open groups, and counts the others.
+// releaseLines releases the lines of open groups, and counts the rest.
 func (r *Releaser) releaseLines(f io.Reader, out *lineBuffer, day civil.Day) (closed uint64, err error) {
 	err = eachLine(f, func(line []byte) error {
 		if group, ok := parseHeld(line); ok && r.opened.isOpen(day, group) {
@@ -293,7 +293,7 @@ func (r *Releaser) releaseLines(f io.Reader, out *lineBuffer, day civil.Day) (cl
 	return closed, err
 }
 
-// lineBuffer appends lines to a file.
+// lineBuffer appends lines to a file in chunks.
 type lineBuffer struct {
 	log     Appender
 	to      dir.Log
@@ -306,21 +306,21 @@ func (o *lineBuffer) add(line []byte) error {
 	return o.flush(chunk)
 }
 
-// flush writes the lines if they have so many bytes.
+// flush writes the lines if there are at least that many bytes.
 func (o *lineBuffer) flush(least int) error {
 	if len(o.buf) < least {
 		return nil
 	}
 	n, err := o.log.AppendTo(o.to, o.buf)
 	if errors.Is(err, calendar.ErrExpired) {
-		n, err = len(o.buf), nil // it is deleted with its day
+		n, err = len(o.buf), nil // deleted with its day
 	}
 	o.written += n
 	o.buf = o.buf[:0]
 	return err
 }
 
-// hasOpen reports whether a line in a file is of an open group.
+// hasOpen reports whether a file has a line of an open group.
 func (r *Releaser) hasOpen(d *dir.Dir, day civil.Day, name string) (some bool, err error) {
 	f, err := d.OpenFile(dir.Held, name, os.O_RDONLY)
 	if err != nil {
@@ -342,9 +342,9 @@ func (r *Releaser) hasOpen(d *dir.Dir, day civil.Day, name string) (some bool, e
 
 var errEnough = errors.New("enough")
 
-// markMoving gives a file the name that says that its lines are being released, and returns
-// that and the name before. One that has it was left by a process that was killed, or by
-// a disk that refused lines.
+// markMoving renames a file to mark its lines as being released, and returns the new name
+// and the one without the mark. A file that has the mark already was left by a killed
+// process, or by a disk that refused lines.
 func markMoving(d *dir.Dir, name string) (moving, base string, err error) {
 	if base, left := strings.CutSuffix(name, dir.MovingSuffix); left {
 		return name, base, nil
@@ -352,8 +352,9 @@ func markMoving(d *dir.Dir, name string) (moving, base string, err error) {
 	return name + dir.MovingSuffix, name, d.Rename(dir.Held, name, name+dir.MovingSuffix)
 }
 
-// finish releases what is left of a day that is over, and deletes the rest. A lock that
-// another process has, or a disk that refuses lines, delays it for some minutes only.
+// finish releases the remaining lines of open groups of a finished day, and deletes the
+// rest. A lock of another process, or a disk that refuses lines, delays that for some
+// minutes only.
 func (r *Releaser) finish(d *dir.Dir, day civil.Day, held []string) error {
 	if delete(r.unions, day); len(held) == 0 {
 		return nil
@@ -380,7 +381,7 @@ func (r *Releaser) finish(d *dir.Dir, day civil.Day, held []string) error {
 	return dir.Join(errs...)
 }
 
-// endFile releases the lines of open groups in one file, and deletes it.
+// endFile releases the lines of open groups in one file, and deletes the file.
 func (r *Releaser) endFile(d *dir.Dir, log Appender, name string, last bool) error {
 	to, _, _, _ := dir.ParseHeld(name)
 	day := to.Day
@@ -391,7 +392,7 @@ func (r *Releaser) endFile(d *dir.Dir, log Appender, name string, last bool) err
 	}
 	f, openErr := d.OpenFile(dir.Held, moving, os.O_RDONLY)
 	if openErr != nil {
-		return dir.Join(dir.IfExists(err), dir.IfExists(openErr)) // a purge may be faster
+		return dir.Join(dir.IfExists(err), dir.IfExists(openErr)) // a purge may have been faster
 	}
 	defer f.Close()
 	out := &lineBuffer{log: log, to: to}

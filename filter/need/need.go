@@ -1,5 +1,5 @@
-// Package need ends tests that lack something: on a developer's machine they are skipped,
-// and with CI=true they fail, so that no test is left out there unnoticed.
+// Package need ends tests that lack a requirement: on a developer's machine they are
+// skipped, and with CI=true they fail, so that no test is silently skipped there.
 package need
 
 import (
@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// That needs ok to be true. The reason says what is missing, and how to get it.
+// That requires ok to be true. The reason names what is missing, and how to get it.
 func That(t testing.TB, ok bool, reason string, args ...any) {
 	t.Helper()
 	switch {
@@ -20,14 +20,13 @@ func That(t testing.TB, ok bool, reason string, args ...any) {
 	}
 }
 
-// Root needs the tests to run as root, who can mount file systems, give files away and
-// become another user.
+// Root requires root, which can mount file systems, change owners and become another user.
 func Root(t testing.TB) {
 	t.Helper()
 	That(t, os.Geteuid() == 0, "this test has to run as root")
 }
 
-// Program returns the path of a program that a package of Debian has.
+// Program returns the path of a program in a Debian package.
 func Program(t testing.TB, name, pkg string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)

@@ -9,25 +9,25 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Follower narrows what a policy does that runs, by the policies that began to run after
-// it: a gate that one of them closes stays closed, a period that is shorter in one stays
-// shorter. Nothing opens, and nothing is kept longer.
+// Follower restricts a running policy by the policies that started after it: a gate that one
+// of them closes stays closed, and a period that one shortens stays shorter. Nothing opens,
+// and nothing is kept longer.
 type Follower struct {
 	policy *policy.Policy
 	open   []policy.Opening
 	days   []int
-	line   string // of the log, that was followed last
+	line   string // of the log, applied last
 	text   string
 }
 
-// Allowed is what a policy may do, by stream.
+// Allowed is what a policy may do, by index of the stream.
 type Allowed struct {
 	Open []policy.Opening
-	Days []int // for which files are kept; 0: no bound in days
+	Days []int // how long files are kept; 0: no bound in days
 }
 
-// daysOf returns for how many days the files of a stream are kept: those of one without
-// lines today and yesterday.
+// daysOf returns for how many days the files of a stream are kept: without lines, today and
+// yesterday.
 func daysOf(s *policy.Stream) int {
 	if s.Keep.None() {
 		return 2
@@ -36,7 +36,7 @@ func daysOf(s *policy.Stream) int {
 	return days
 }
 
-// Follow returns a Follower of a policy whose gates let these lines through.
+// Follow returns a Follower of a policy whose gates are open as given.
 func Follow(p *policy.Policy, open []policy.Opening) *Follower {
 	f := &Follower{policy: p, open: slices.Clone(open)}
 	for i := range p.Streams {
@@ -45,9 +45,9 @@ func Follow(p *policy.Policy, open []policy.Opening) *Follower {
 	return f
 }
 
-// Update takes in the policy that began to run last on DIR. Where that cannot be read, what
-// was allowed before holds; where it is not known what it says, as it is of a newer
-// version, gates are closed.
+// Update applies the policy that started last on DIR. If that cannot be read, the previous
+// Allowed stays in force; if its contents are unknown, because a newer version wrote it,
+// gates are closed.
 func (f *Follower) Update(d *dir.Dir) (Allowed, error) {
 	e, err := lastEntry(d, byOwner)
 	switch {
@@ -66,7 +66,7 @@ func (f *Follower) Update(d *dir.Dir) (Allowed, error) {
 	}
 	text, err := read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText, byOwner)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		f.narrow(e, f.policy) // by days alone
+		f.narrow(e, f.policy) // only the dates
 		return f.allowed(), err
 	}
 	if line := e.String(); f.line != line || f.text != string(text) {
@@ -84,8 +84,8 @@ func (f *Follower) allowed() Allowed {
 	return Allowed{slices.Clone(f.open), slices.Clone(f.days)}
 }
 
-// narrow follows a policy. Where its text is not known, a gate that may be open for one
-// user is closed.
+// narrow applies a newer policy. If its text is unknown, gates that may be open for one user
+// are closed.
 func (f *Follower) narrow(e Entry, newest *policy.Policy) {
 	for i := range f.open {
 		s, o := &f.policy.Streams[i], &f.open[i]
@@ -110,7 +110,7 @@ func (f *Follower) narrow(e Entry, newest *policy.Policy) {
 			o.Span = policy.Never
 		}
 		if then.Least > s.Least || then.GroupRule() != "" && then.GroupRule() != s.GroupRule() {
-			o.Span = policy.Never // it would release lines of fewer people
+			o.Span = policy.Never // this one would release lines with fewer people
 		}
 		if days := daysOf(then); days > 0 && (f.days[i] == 0 || days < f.days[i]) {
 			f.days[i] = days

@@ -10,12 +10,12 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Log is all policies that ran, the first one first.
+// Log lists all policies that ran, the earliest first.
 type Log []Entry
 
-// ReadLog returns the log of a DIR, an empty one where no policy ran. Lines that cannot
-// be parsed are left out, and so are those past the last 16 MiB. A log that others than
-// root and this user could have written is an error that is not the system's.
+// ReadLog returns the log of a DIR, empty if no policy ran. It skips lines that cannot be
+// parsed, and those before the last 16 MiB. A log that users other than root and this one
+// could have written is an error.
 func ReadLog(d *dir.Dir) (Log, error) { return readLog(d, byUs) }
 
 func readLog(d *dir.Dir, by writers) (l Log, err error) {
@@ -33,8 +33,8 @@ func readLog(d *dir.Dir, by writers) (l Log, err error) {
 	return l, nil
 }
 
-// ReadLogOf is ReadLog for who only looks at the DIR at path, and lets nothing through by
-// what it finds: root takes the log of any owner.
+// ReadLogOf is ReadLog for commands that only report, and grant nothing because of the log:
+// root accepts the log of any owner.
 func ReadLogOf(path string) (Log, error) {
 	d, err := dir.Open(path, dir.Options{})
 	if err != nil {
@@ -44,7 +44,7 @@ func ReadLogOf(path string) (Log, error) {
 	return readLog(d, byOwner)
 }
 
-// ran returns the days on which an entry's policy ran, in the zone of the process.
+// ran returns the days on which an entry's policy ran, in the process's time zone.
 func (l Log) ran(i int) policy.Span {
 	days := policy.Span{From: civil.DayOf(l[i].Began.Local()), Until: policy.Always.Until}
 	if i+1 < len(l) {
@@ -53,7 +53,8 @@ func (l Log) ran(i int) policy.Span {
 	return days
 }
 
-// Earlier is policy.Earlier: the stream was active, while the policy that says so ran.
+// Earlier implements policy.Earlier: it reports whether the stream was active before a day,
+// under a policy that ran then.
 func (l Log) Earlier(stream string, before civil.Day) bool {
 	for i := range l {
 		if l[i].Stream(stream).Active.Meet(l.ran(i)).From < before {
@@ -63,9 +64,9 @@ func (l Log) Earlier(stream string, before civil.Day) bool {
 	return false
 }
 
-// For returns the policies that could let lines of a day be written to a stream, the
-// newest first; none where it was not active. Late lines are written under a policy that
-// began after their day, and those of zones ahead on the day before.
+// For returns the policies that could admit lines of a day to a stream, the newest first;
+// none if it was not active. It includes policies that started after the day, which admitted
+// late lines, and on the day before, for time zones ahead.
 func (l Log) For(stream string, day civil.Day) (list []Entry) {
 	for i := len(l) - 1; i >= 0; i-- {
 		if l[i].Stream(stream).Active.Has(day) && day-1 <= l.ran(i).Until {
@@ -75,8 +76,8 @@ func (l Log) For(stream string, day civil.Day) (list []Entry) {
 	return list
 }
 
-// RanOn returns the policies that ran on a day and let lines of it into the stream, the
-// first one first.
+// RanOn returns the policies that ran on a day and admitted lines of that day to the stream,
+// the earliest first.
 func (l Log) RanOn(stream string, day civil.Day) (list []Entry) {
 	for i := range l {
 		if l.ran(i).Has(day) && l[i].Stream(stream).Active.Has(day) {
@@ -86,7 +87,7 @@ func (l Log) RanOn(stream string, day civil.Day) (list []Entry) {
 	return list
 }
 
-// Policy returns the policy of an entry, as long as its text is kept.
+// Policy returns the policy of an entry, while its text is kept.
 func (e *Entry) Policy(d *dir.Dir) (*policy.Policy, error) {
 	text, err := read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText, byOwner)
 	if err != nil {

@@ -1,6 +1,5 @@
-// Package policies implements the record of the policies that ran on DIR: for good which
-// one began when and on which days its streams were active, and the text of each while
-// lines that were written under it live.
+// Package policies records the policies that ran on DIR: forever, when each one started and
+// when its streams were active; and its text, while lines written under it exist.
 package policies
 
 import (
@@ -20,19 +19,20 @@ import (
 	"hushpipe/format/policy"
 )
 
-// MaxText bounds the text of a policy, maxTail what is read of the end of the log, and
-// maxLog what is read of all of it.
+// MaxText bounds the text of a policy, maxTail the part read at the end of the log, and
+// maxLog the part read of the whole log.
 const (
 	MaxText = 1 << 20
 	maxTail = 64 << 10
 	maxLog  = 16 << 20
 )
 
-// Entry is a line of DIR/policies.log, a policy that begins to run:
+// Entry is a line of DIR/policies.log, for a policy that starts:
 //
 //	2026-11-22T12:00:00Z DIGEST web,cost=2026-11-20..2026-12-10,misuse=closed
 //
-// It ran until the next one began: from then on its loggers do no more than that allows.
+// It ran until the next one started; from then on, its loggers do no more than that one
+// allows.
 type Entry struct {
 	Began   time.Time
 	Digest  string
@@ -43,11 +43,11 @@ type Entry struct {
 type Stream struct {
 	Name    string
 	Gated   bool
-	OneUser bool        // it was active for one user alone: "=2026-11-20..2026-12-10/user"
-	Active  policy.Span // by the dates of lines
+	OneUser bool        // active only for one user: "=2026-11-20..2026-12-10/user"
+	Active  policy.Span // dates of lines
 }
 
-// NewEntry returns the entry of a policy whose gates let these lines through.
+// NewEntry returns the entry of a policy whose gates are open as given.
 func NewEntry(began time.Time, p *policy.Policy, open []policy.Opening) Entry {
 	e := Entry{Began: began, Digest: p.Digest()}
 	for i := range p.Streams {
@@ -57,12 +57,12 @@ func NewEntry(began time.Time, p *policy.Policy, open []policy.Opening) Entry {
 	return e
 }
 
-// has reports whether the policy has a stream of that name.
+// has reports whether the policy has a stream with that name.
 func (e *Entry) has(name string) bool {
 	return slices.ContainsFunc(e.Streams, func(s Stream) bool { return s.Name == name })
 }
 
-// Stream returns the stream of that name. One that the policy has not is never active.
+// Stream returns the stream with that name, never active if the policy has none.
 func (e *Entry) Stream(name string) Stream {
 	for _, s := range e.Streams {
 		if s.Name == name {
@@ -132,8 +132,8 @@ func parseEntry(line string) (e Entry, ok bool) {
 	return e, err == nil
 }
 
-// Record notes that a policy begins to run, unless it is the one that ran last: first
-// its text, then the line of the log.
+// Record records the start of a policy, unless it is the one that started last: first its
+// text, then the line of the log.
 func Record(d *dir.Dir, e Entry, text []byte) error {
 	there, err := read(d, dir.Policies, dir.PolicyFile(e.Digest), MaxText, byOwner)
 	if err != nil || string(there) != string(text) {
@@ -163,26 +163,27 @@ func Record(d *dir.Dir, e Entry, text []byte) error {
 		if _, err := f.ReadAt(before, end-1); err != nil {
 			return err
 		}
-		if before[0] != '\n' { // a disk was full
+		if before[0] != '\n' { // the disk was full
 			line = "\n" + line
 		}
 	}
-	// One write: it is not mixed with that of another process.
+	// A single write, so that it does not mix with that of another process.
 	if _, err := io.WriteString(f, line); err != nil {
 		return err
 	}
 	return f.Sync()
 }
 
-// MarkRunning notes that a policy runs: its text lives at least as long as the lines of now.
+// MarkRunning marks a policy as running, so that its text is kept at least as long as the
+// current lines.
 func MarkRunning(d *dir.Dir, digest string) error {
 	f, err := d.OpenFile(dir.Policies, dir.PolicyFile(digest), os.O_RDWR)
 	if err != nil {
 		return dir.IfExists(err)
 	}
 	defer f.Close()
-	// A logger may not set times, and may write: the time is that of the last write. A text
-	// that takes the place of this one meanwhile stays as it is.
+	// A logger may write but not set times, so it rewrites the first byte to update the
+	// modification time. A text that replaces this one meanwhile is not changed.
 	var first [1]byte
 	if _, err = f.ReadAt(first[:], 0); err == nil {
 		_, err = f.WriteAt(first[:], 0)
@@ -190,9 +191,9 @@ func MarkRunning(d *dir.Dir, digest string) error {
 	return err
 }
 
-// PurgeTexts deletes the texts of policies under which no line was written that lives:
-// oldest is the day of the oldest one, in any stream. It returns the names in DIR of what
-// it deleted. The text of the newest policy stays, and that of one that a logger runs.
+// PurgeTexts deletes the texts of policies without any remaining lines: oldest is the day of
+// the oldest line, in any stream. It returns the names of the deleted files, relative to
+// DIR. It keeps the texts of the newest policy and of those that a logger runs.
 func PurgeTexts(d *dir.Dir, oldest civil.Day, now time.Time) (deleted []string, err error) {
 	names, err := d.Names(dir.Policies)
 	if err != nil || len(names) == 0 {
@@ -216,8 +217,8 @@ func PurgeTexts(d *dir.Dir, oldest civil.Day, now time.Time) (deleted []string, 
 		if err != nil {
 			continue // another process deleted it
 		}
-		// Lines are dated up to a day later, in zones ahead. A logger notes each hour
-		// that its policy runs.
+		// Lines may be dated a day later, in time zones ahead. Loggers call MarkRunning
+		// every hour.
 		last := civil.DayOf(ran.In(now.Location())) + 1
 		if oldest <= last || civil.DayOf(now) <= last {
 			continue
@@ -231,8 +232,8 @@ func PurgeTexts(d *dir.Dir, oldest civil.Day, now time.Time) (deleted []string, 
 	return deleted, errors.Join(errs...)
 }
 
-// Last returns the policy that began to run last in the DIR at path, an error that is
-// fs.ErrNotExist where none ran. Those of other users than root and this one are an error.
+// Last returns the policy that started last in the DIR at path, or an error that is
+// fs.ErrNotExist if none ran. Files of users other than root and this one are an error.
 func Last(path string) (e Entry, text []byte, err error) {
 	d, err := dir.Open(path, dir.Options{})
 	if err != nil {
@@ -246,8 +247,8 @@ func Last(path string) (e Entry, text []byte, err error) {
 	return e, text, err
 }
 
-// lastEntry returns the last whole line of the log. One that cannot be parsed is an
-// error: an earlier policy may allow what this one forbids.
+// lastEntry returns the last whole line of the log. If it cannot be parsed that is an error,
+// since an earlier policy may allow what this one forbids.
 func lastEntry(d *dir.Dir, by writers) (last Entry, err error) {
 	tail, err := read(d, "", dir.PoliciesLogName, maxTail, by)
 	if err != nil {
@@ -268,16 +269,16 @@ var (
 	errOthers  = errors.New("others can write it; hint: remove it")
 )
 
-// writers are those who may have written a file.
+// writers are the users that may have written a file.
 type writers int
 
 const (
-	byUs    writers = iota // root, or the user of the process
-	byOwner                // for root anybody, as what root writes belongs to the owner of DIR
+	byUs    writers = iota // root, or the process's user
+	byOwner                // if root reads, anybody: root's files belong to the owner of DIR
 )
 
-// read returns the last bytes of a file, as many as most. It is an error if others
-// could have written them.
+// read returns at most the last most bytes of a file. It is an error if others could have
+// written them.
 func read(d *dir.Dir, sub, name string, most int64, by writers) ([]byte, error) {
 	f, err := d.OpenFile(sub, name, os.O_RDONLY)
 	if err != nil {
@@ -297,7 +298,7 @@ func read(d *dir.Dir, sub, name string, most int64, by writers) ([]byte, error) 
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
-// checkWriters returns an error where others can write a file.
+// checkWriters returns an error if others can write a file.
 func checkWriters(info fs.FileInfo, by writers) error {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	switch {

@@ -13,16 +13,16 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Terms are what a policy says of a directory.
+// Terms are a policy's rules for a directory.
 type Terms struct {
 	Home   string         // the DIR of the policy
-	Policy *policy.Policy // the newest one recorded there that has the stream
+	Policy *policy.Policy // the newest one recorded there with the stream
 	Stream *policy.Stream
 }
 
-// TermsOf returns what the newest policy that has the directory at path as its stream
-// says of it; nil where that is not a stream of a policy. It is an error where the policy
-// cannot be read: what it allows is not known then.
+// TermsOf returns the rules of the newest policy that has the directory at path as its
+// stream, or nil if it is no policy's stream. If the policy cannot be read that is an error,
+// since it is unknown what it allows.
 func TermsOf(path string) (*Terms, error) {
 	full, err := filepath.Abs(path)
 	if err == nil {
@@ -45,7 +45,7 @@ func TermsOf(path string) (*Terms, error) {
 		return nil, err
 	}
 	lines := strings.Split(string(log), "\n")
-	for _, line := range slices.Backward(lines[:len(lines)-1]) { // behind the last is one in the making
+	for _, line := range slices.Backward(lines[:len(lines)-1]) { // the text after the last newline is being written
 		e, ok := parseEntry(line)
 		if !ok {
 			return nil, d.Error("read", "", dir.PoliciesLogName, errLine)
@@ -66,6 +66,6 @@ func TermsOf(path string) (*Terms, error) {
 }
 
 var (
-	errLine  = errors.New("a line of it names no policy; hint: a newer hushpipe may have written it")
+	errLine     = errors.New("a line of it names no policy; hint: a newer hushpipe may have written it")
 	errMismatch = errors.New("is not the policy that was recorded, or one of a newer version")
 )

@@ -13,24 +13,24 @@ import (
 	"hushpipe/format/civil"
 )
 
-// errCopy is returned where the lines are in a compressed copy, which cannot be changed
-// in place.
+// errCopy is returned if the lines are in a compressed copy, which cannot be changed in
+// place.
 var errCopy = errors.New("is compressed")
 
-// page is what write(2) changes at once: a process that is killed may leave off between
-// two of them (generic_perform_write in the kernel's mm/filemap.c).
+// page is the unit in which write(2) changes a file: a process can be killed between two of
+// them (generic_perform_write in the kernel's mm/filemap.c).
 const page = 4096
 
-// Falsify changes the lines in place. change gets each one without its newline, and
-// changes its bytes, but not their number; it reports whether all of the line is done.
+// Falsify changes the lines in place. change gets each line without its newline, and changes
+// its bytes but not its length; it returns false if it could only change part of the line.
 //
-// Each line is written under the lock of the lines, after it was read again: nothing
-// else in the file changes. Where a process is killed, a line is the old or the new one.
-// One that lies across a border of pages can be a part of each, of which the part that
-// tells whose it is stays the old one until the last: who runs it again finds it.
+// Each line is written under the lock of the lines, after it was read again: nothing else in
+// the file changes. If the process is killed, a line is the old or the new one. A line
+// across a page border can be part of each; then the part that identifies the person is the
+// last to change, so that another run finds the line.
 //
-// done are the lines that were changed, part those of them that change did not do in
-// full. The lines are on the disk when it returns.
+// done is the number of changed lines, part the number of those changed only in part. The
+// lines are on the disk when it returns.
 func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, err error) {
 	if f.Lines == 0 {
 		return 0, 0, nil
@@ -38,7 +38,7 @@ func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, 
 	if f.gzipped {
 		return 0, 0, errCopy
 	}
-	d, err := dir.Open(f.r.path, dir.Options{Create: true, Notify: func(msg string) { f.r.say(msg, msg) }}) // its locks may be missing
+	d, err := dir.Open(f.r.path, dir.Options{Create: true, Notify: func(msg string) { f.r.say(msg, msg) }}) // locks may have to be created
 	if err != nil {
 		return 0, 0, err
 	}
@@ -93,7 +93,7 @@ func (f *Found) Falsify(change func(line []byte) (whole bool)) (done, part int, 
 	f.Long = long
 	if done > 0 {
 		err = errors.Join(err, out.Sync())
-		// A file that is dated far ahead expires by its time.
+		// A file dated far ahead expires by its modification time.
 		if was := there.ModTime(); f.Day > civil.DayOf(was)+1 {
 			err = errors.Join(err, touch(d, f.name, was))
 		}
@@ -111,8 +111,8 @@ func touch(d *dir.Dir, name string, to time.Time) error {
 	return s.Touch(name, to)
 }
 
-// overwrite writes a line page by page: what is left to be written still tells whose it
-// is, as far as it can.
+// overwrite writes a line page by page, in an order in which the remaining old part still
+// identifies the person, as far as possible.
 func (f *Found) overwrite(to io.WriterAt, now, changed []byte, at int64) error {
 	type part struct{ start, end int }
 	var parts []part

@@ -14,17 +14,17 @@ import (
 	"hushpipe/format/civil"
 )
 
-// ErrReleased is returned for lines that waited for their group when they were found, and
-// do not any more: they were released or deleted meanwhile.
+// ErrReleased is returned for lines that were held when they were found, and were released
+// or deleted since.
 var ErrReleased = errors.New("lines were released meanwhile")
 
 // heldPatience is how long EraseHeld waits for a process that releases lines.
 const heldPatience = 5 * time.Second
 
-// Held tells that the lines wait until their group has enough people.
+// Held reports whether the lines are held until their group has enough people.
 func (f *Found) Held() bool { return f.sub == dir.Held }
 
-// heldNames returns the names of the files of held lines, by their days.
+// heldNames returns the names of the held files, by day.
 func (r *Reader) heldNames() (map[civil.Day][]string, error) {
 	all, err := r.d.Names(dir.Held)
 	names := map[civil.Day][]string{}
@@ -39,17 +39,17 @@ func (r *Reader) heldNames() (map[civil.Day][]string, error) {
 	return names, err
 }
 
-// searchHeld finds the held lines of a day that are wanted.
+// searchHeld finds the wanted held lines of a day.
 func (r *Reader) searchHeld(day civil.Day, wanted Wanted) (all []*Found, err error) {
 	names, err := r.heldNames()
 	if errors.Is(err, fs.ErrPermission) {
-		return nil, nil // Days has said it
+		return nil, nil // Days reports it
 	}
 	for _, name := range names[day] {
 		found := r.newFound(day, wanted)
 		found.sub, found.name, found.prefix = dir.Held, name, groups.PrefixSize
 		found.file, err = r.d.OpenFile(dir.Held, name, os.O_RDONLY)
-		if errors.Is(err, fs.ErrNotExist) { // released meanwhile: stillHeld looks for that
+		if errors.Is(err, fs.ErrNotExist) { // released meanwhile; stillHeld detects it
 			err = nil
 			continue
 		}
@@ -68,13 +68,12 @@ func (r *Reader) searchHeld(day civil.Day, wanted Wanted) (all []*Found, err err
 	return all, nil
 }
 
-// stillHeld reports whether the files of held lines of a day are those that were
-// searched: else some of their lines may have come to the day's file behind what was
-// searched there.
+// stillHeld reports whether the held files of a day are those that were searched: otherwise
+// some of their lines may have been appended to the day's file after that was searched.
 func (r *Reader) stillHeld(day civil.Day, all []*Found) bool {
 	names, err := r.heldNames()
 	if err != nil {
-		return true // no better the next time
+		return true // another try would not help
 	}
 	for _, f := range all {
 		if f.Held() && !(slices.Contains(names[day], f.name) && r.d.LeadsTo(dir.Held, f.name, f.file)) {
@@ -84,11 +83,11 @@ func (r *Reader) stillHeld(day civil.Day, all []*Found) bool {
 	return true
 }
 
-// EraseHeld writes x over held lines, and over their groups: so they
-// are never released, and are deleted with the others that were not. It returns how many.
-// ErrReleased: search again.
+// EraseHeld overwrites held lines and their groups with x, so that they are never released,
+// and are deleted with the other unreleased ones. It returns their number. On ErrReleased,
+// search again.
 //
-// Who releases or appends lines has the same lock.
+// It holds the lock under which lines are released or appended.
 func (f *Found) EraseHeld() (done int, err error) {
 	if f.Lines == 0 {
 		return 0, nil
@@ -122,7 +121,8 @@ func (f *Found) EraseHeld() (done int, err error) {
 	struck := bytes.Repeat([]byte("x"), groups.PrefixSize-1)
 	err = f.each(func(line []byte, at int64) error {
 		line = bytes.TrimSuffix(line, []byte("\n"))
-		// First of all it is of no group, wherever the process is killed.
+		// Overwrite the group first, so that the line is never released wherever the process
+		// is killed.
 		if _, err := out.WriteAt(struck, at-int64(f.prefix)); err != nil {
 			return err
 		}

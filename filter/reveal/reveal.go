@@ -1,5 +1,5 @@
-// Package reveal finds for a pseudonym the key of its day, and the day's file and lines
-// that hold it. It finds the lines of a person, and changes them in place.
+// Package reveal finds the key for a pseudonym's day, and the file and lines of that day
+// that contain it. It also finds the lines of a person, and changes them in place.
 package reveal
 
 import (
@@ -20,10 +20,11 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Reader reads the keys of days that live, and finds pseudonyms in the lines of their
-// days. It serves one goroutine.
+// Reader reads the existing keys, and finds pseudonyms in the lines of their days. One
+// goroutine uses it.
 type Reader struct {
-	// Scan calls found for each pseudonym in a text of lines. Find, FindDay and Search need it.
+	// Scan calls found for each pseudonym in a text of lines. Find, FindDay and Search need
+	// it.
 	Scan func(text []byte, found func(pseudonym.Addr))
 
 	d      *dir.Dir
@@ -31,10 +32,10 @@ type Reader struct {
 	say    func(topic, line string)
 	buf    []byte            // of Find
 	search []byte            // of Search
-	at     map[dir.Log]int64 // where it found the last one
+	at     map[dir.Log]int64 // where the last one was found
 }
 
-// Open opens DIR at path, with its key directory keys or "".
+// Open opens the DIR at path; keys is its key directory, or "".
 func Open(path, keys string, say func(topic, line string)) (*Reader, error) {
 	d, err := dir.Open(path, dir.Options{Keys: keys, Notify: func(msg string) { say(msg, msg) }})
 	if err != nil {
@@ -52,8 +53,8 @@ func (r *Reader) Key(day civil.Day) (*pseudonym.Key, error) {
 	return (*pseudonym.Key)(&key), nil
 }
 
-// Mode returns what the journals of day say of the pseudonyms' mode and keys:
-// whether they were all made in one mode, and under the key that lives.
+// Mode returns the mode of day's pseudonyms according to the journals. sure reports that all
+// were made under the existing key. Several modes are an error.
 func (r *Reader) Mode(day civil.Day, key *pseudonym.Key) (mode string, sure bool, err error) {
 	modes, sure, err := r.Modes(day, key)
 	switch {
@@ -65,8 +66,8 @@ func (r *Reader) Mode(day civil.Day, key *pseudonym.Key) (mode string, sure bool
 	return modes[0], sure, nil
 }
 
-// Modes returns all modes that the journals of day record, and whether all keys are
-// the one that lives.
+// Modes returns all modes that day's journals record; sure reports that all keys are the
+// existing one.
 func (r *Reader) Modes(day civil.Day, key *pseudonym.Key) (modes []string, sure bool, err error) {
 	keyIDs, settings, err := counts.Origins(r.d, day)
 	if err != nil {
@@ -85,7 +86,7 @@ func (r *Reader) Modes(day civil.Day, key *pseudonym.Key) (modes []string, sure 
 	return modes, sure, nil
 }
 
-// FindDay returns the day whose file holds a pseudonym.
+// FindDay returns the day whose file contains a pseudonym.
 func (r *Reader) FindDay(p pseudonym.Addr) (civil.Day, error) {
 	names, err := r.d.Names("")
 	if err != nil {
@@ -116,10 +117,10 @@ func (r *Reader) FindDay(p pseudonym.Addr) (civil.Day, error) {
 	return 0, fmt.Errorf("%s: the files of several days hold it; hint: say which day with --day", r.path)
 }
 
-// Find sets those of the pseudonyms to true that the file of a day holds. It
-// reads on from where it found the last ones, to the end and then from the
-// beginning, until it has them all: lines come in the order of the file,
-// as a rule. A day without a file holds none.
+// Find sets the pseudonyms that the files of a day contain to true. It continues reading
+// where it found the last ones, to the end and then from the beginning, until it has found
+// all: usually, lines are queried in the order of the file. A day without a file contains
+// none.
 func (r *Reader) Find(day civil.Day, held map[pseudonym.Addr]bool) error {
 	missing := 0
 	for _, has := range held {
@@ -185,8 +186,8 @@ func (r *Reader) findIn(log dir.Log, held map[pseudonym.Addr]bool, missing *int)
 	return nil
 }
 
-// wholeWords returns up to where a text can be cut without an address, a version
-// or an escape losing its beginning or its end; the end of the last one needs no cut.
+// wholeWords returns an offset at which the text can be cut without splitting an address, a
+// version or an escape; the last part needs no cut.
 func wholeWords(text []byte, last bool) int {
 	if last {
 		return len(text)
@@ -206,5 +207,5 @@ func inAddr(c byte) bool {
 	return c == ':' || c == '.' || '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// Close ends the use of DIR.
+// Close closes DIR.
 func (r *Reader) Close() error { return r.d.Close() }

@@ -20,61 +20,60 @@ import (
 	"hushpipe/format/civil"
 )
 
-// searchSize is how much of a file is searched at once. A line that hushpipe writes
-// is shorter by half.
+// searchSize is how much of a file is searched at once: twice the longest line that hushpipe
+// writes.
 const searchSize = 2 << 20
 
-// Found is the lines of one file that are wanted.
+// Found are the wanted lines in one file.
 type Found struct {
 	Day   civil.Day
 	Lines int
-	Long  int // lines too long to be searched, which hushpipe did not write
+	Long  int // number of lines too long to search, not written by hushpipe
 
 	text
 	place
 	r      *Reader
 	wanted Wanted
-	plain  [][]byte // one of these is in a text that holds what is wanted; nil: nobody knows
+	plain  [][]byte // every text with a wanted line contains one of these; nil: unknown
 }
 
-// text is the bytes of a file that are searched.
+// text is the searched part of a file.
 type text struct {
-	file    *os.File // open, since the file may expire
+	file    *os.File // kept open, since the file may expire
 	gzipped bool
-	from    int64 // where the first of the wanted lines begins
-	to      int64 // where the last one ends
-	size    int64 // of what was searched
+	from    int64 // start of the first wanted line
+	to      int64 // end of the last one
+	size    int64 // of the searched part
 }
 
-// place is where a file lies, and what its lines look like.
+// place is the location of a file, and the form of its lines.
 type place struct {
-	sub    string // of DIR
+	sub    string // subdirectory of DIR
 	name   string
 	prefix int // bytes before each line
 	log    dir.Log
 }
 
-// Wanted are the lines that Search looks for: those with one of the addresses, or those
-// with a text that Is says yes to.
+// Wanted selects lines: those with one of the addresses, or those with Text for which Is
+// returns true.
 type Wanted struct {
 	Addrs []pseudonym.Addr
-	// Canonical says that they stand as hushpipe writes pseudonyms, which is searched
-	// for ten times as fast.
+	// Canonical is set if the addresses are in the form in which hushpipe writes pseudonyms;
+	// that makes the search ten times as fast.
 	Canonical bool
 
 	Text []byte
 	Is   func(line []byte) bool
 }
 
-// Gzipped tells that the lines are in a copy by gzip(1) alone.
+// Gzipped reports whether the lines are only in a copy by gzip(1).
 func (f *Found) Gzipped() bool { return f.gzipped }
 
-// Name is that of the file in DIR.
+// Name returns the file's path relative to DIR.
 func (f *Found) Name() string { return filepath.Join(f.sub, f.name) }
 
-// Days returns the days that have lines, the earliest first, compressed copies and lines
-// that wait for their group included. Where an error is returned as well, some days may be
-// missing.
+// Days returns the days that have lines, the earliest first, including compressed copies and
+// held lines. With an error, some days may be missing.
 func (r *Reader) Days() (days []civil.Day, err error) {
 	names, err := r.d.Names("")
 	if err != nil {
@@ -91,9 +90,9 @@ func (r *Reader) Days() (days []civil.Day, err error) {
 	return slices.Compact(days), err
 }
 
-// Below returns the paths of the directories below DIR that record a rule of their own,
-// such as the streams of a policy, each to be opened as a DIR.
-// errs are of those where it cannot be told.
+// Below returns the paths of the directories below DIR that record a rule of their own, such
+// as the streams of a policy, to be opened as DIRs. errs are about directories that could
+// not be checked.
 func (r *Reader) Below() (paths []string, errs []error) {
 	names, err := r.d.Nested()
 	if err != nil {
@@ -116,11 +115,11 @@ func (r *Reader) Below() (paths []string, errs []error) {
 	return paths, errs
 }
 
-// Foreign returns the names of what lies in DIR and hushpipe did not make: nobody looks
-// there.
+// Foreign returns the names of files in DIR that hushpipe did not create, and that are not
+// searched.
 func (r *Reader) Foreign() (foreign []string, err error) {
 	names, err := r.d.Names("")
-	if err != nil || !retention.HasRule(r.d) { // all is somebody else's
+	if err != nil || !retention.HasRule(r.d) { // everything is somebody else's
 		return nil, err
 	}
 	nested, err := r.d.Nested()
@@ -130,13 +129,13 @@ func (r *Reader) Foreign() (foreign []string, err error) {
 		case slices.Contains(nested, name):
 			below, err := r.d.OpenNested(name)
 			if err != nil {
-				continue // Below says so
+				continue // Below reports it
 			}
 			if inside, _ := below.Names(""); len(inside) > 0 && !retention.HasRule(below) {
 				foreign = append(foreign, name)
 			}
 			below.Close()
-		case r.isDirectory(name): // that of the keys
+		case r.isDirectory(name): // the key directory
 		default:
 			foreign = append(foreign, name)
 		}
@@ -149,7 +148,7 @@ func (r *Reader) isDirectory(name string) bool {
 	return r.d.Lstat(name, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
-// Copies returns the files in DIR that other programs made of the days' lines.
+// Copies returns the files in DIR that other programs made from the days' lines.
 func (r *Reader) Copies() (copies []string, err error) {
 	names, err := r.d.Names("")
 	for _, name := range names {
@@ -162,13 +161,13 @@ func (r *Reader) Copies() (copies []string, err error) {
 
 const gzipSuffix = ".gz"
 
-// Search finds the lines of a day that are wanted: in its files, of those that are gone in
-// a copy by gzip(1), and among the lines that wait for their group. What is appended
-// meanwhile is left out; a line that is released meanwhile can be found at both places.
-// fs.ErrNotExist: the day has no file. The caller closes what was found.
+// Search finds the wanted lines of a day: in its files, in gzip(1) copies of missing files,
+// and among the held lines. It ignores lines appended meanwhile; a line released meanwhile
+// can be found in both places. The error is fs.ErrNotExist if the day has no file. The
+// caller closes what was found.
 func (r *Reader) Search(day civil.Day, wanted Wanted) (all []*Found, err error) {
 	for tries := 1; ; tries++ {
-		held, err := r.searchHeld(day, wanted) // first: lines leave it for the others
+		held, err := r.searchHeld(day, wanted) // first, since lines move from there to the others
 		if err != nil {
 			return nil, err
 		}
@@ -187,10 +186,10 @@ func (r *Reader) Search(day civil.Day, wanted Wanted) (all []*Found, err error) 
 	}
 }
 
-// maxSearches bounds how often a day is searched while lines are released.
+// maxSearches bounds how often a day is searched again because lines were released.
 const maxSearches = 5
 
-// searchFiles is Search but for the held lines.
+// searchFiles is Search without held lines.
 func (r *Reader) searchFiles(day civil.Day, wanted Wanted) (all []*Found, err error) {
 	names, err := r.d.Names("")
 	if err != nil {
@@ -252,8 +251,8 @@ func (r *Reader) newFound(day civil.Day, wanted Wanted) *Found {
 	return f
 }
 
-// count counts the lines that are wanted, and notes where they are. After an error the
-// file is closed.
+// count counts the wanted lines, and records where they are. After an error the file is
+// closed.
 func (f *Found) count() error {
 	f.to = -1
 	from, to := int64(0), int64(-1)
@@ -291,11 +290,11 @@ func (f *Found) WriteTo(w io.Writer) (n int64, err error) {
 	return n, err
 }
 
-// Close forgets the file.
+// Close closes the file.
 func (f *Found) Close() error { return f.file.Close() }
 
-// each calls found for each line, without its prefix, and with where it begins: of all that
-// there are when it is first called, and then of those from f.from to f.to.
+// each calls found for each wanted line, without its prefix, and with its offset: in the
+// first call for all lines, after that for those from f.from to f.to.
 func (f *Found) each(found func(line []byte, at int64) error) error {
 	in, err := f.open()
 	if err != nil {
@@ -306,7 +305,7 @@ func (f *Found) each(found func(line []byte, at int64) error) error {
 	}
 	buf := f.r.search
 	at, held := f.from, 0 // buf[:held] is the text from at on
-	skips := false        // up to the end of a line that does not fit
+	skips := false        // skipping to the end of a line that does not fit
 	for end := false; !end; {
 		n, err := io.ReadFull(in, buf[held:])
 		end = err == io.EOF || err == io.ErrUnexpectedEOF
@@ -380,7 +379,7 @@ func (f *Found) open() (io.Reader, error) {
 	return in, nil
 }
 
-// mayHold is whether a text can hold one of the addresses.
+// mayHold reports whether a text can contain a wanted line.
 func (f *Found) mayHold(text []byte) bool {
 	for _, plain := range f.plain {
 		if bytes.Contains(text, plain) {
@@ -404,7 +403,7 @@ func (f *Found) holds(line []byte) (holds bool) {
 	return holds
 }
 
-// isGlued reports whether a line holds a pseudonym that is glued to letters, see
+// isGlued reports whether a line contains a pseudonym followed directly by letters, see
 // pseudonym.IsGlued.
 func isGlued(line, plain []byte) bool {
 	for {

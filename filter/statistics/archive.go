@@ -1,4 +1,4 @@
-// Package statistics implements the figures of a period, taken from room files.
+// Package statistics computes the figures of a period from room files and traffic files.
 package statistics
 
 import (
@@ -20,38 +20,37 @@ import (
 )
 
 const (
-	// maxCount is a count beyond any sense: a room with a billion addresses. Sums
-	// of such counts fit 64 bits up to 18 billion lines.
+	// maxCount bounds the counts that make sense: a room with a billion addresses. Sums of
+	// such counts fit 64 bits up to 18 billion lines.
 	maxCount = 1_000_000_000
-	// maxSize bounds the memory for one file, at 1.3 million rooms.
+	// maxSize bounds the memory for one file: 1.3 million rooms.
 	maxSize = 64 << 20
 )
 
-// Archive is what was found of room files: of each stream, which is one server
-// or one log, one file a day.
+// Archive is a set of room files: one file a day for each stream, which is one server or one
+// log.
 type Archive struct {
 	streams []*stream
 	fault   func(error)
 }
 
-// stream is one directory, or all files that were named one by one.
+// stream is one directory, or all files that were named individually.
 type stream struct {
-	path        string // "" for files named one by one
+	path        string // "" for files named individually
 	files       map[civil.Day][]string
 	partial     map[civil.Day]bool // the counts are a lower bound, or not of all hosts
 	several     map[civil.Day]bool // counted under several keys
-	first, last civil.Day          // of files; first is after last where there is none
+	first, last civil.Day          // of files; first is after last if there are none
 }
 
 func newStream(path string) *stream {
 	return &stream{path: path, files: map[civil.Day][]string{}, partial: map[civil.Day]bool{}, several: map[civil.Day]bool{}, first: LastDay, last: FirstDay}
 }
 
-// Find looks for the room files of paths: each directory, searched with all
-// below it, is a stream of its own; plain files are one stream together. Files
-// are named by their day; in a directory others are passed over, and no symbolic
-// link is followed. Find reads no file. What is wrong is told
-// to fault, here and by the methods: one line each, with the file.
+// Find finds the room files in paths: each directory, searched recursively, is a stream of
+// its own; plain files together are one stream. The names of files contain their day; in
+// directories, other files are ignored, and symbolic links are not followed. Find reads no
+// contents. It and the methods pass problems to fault, one line each, with the file.
 func Find(paths []string, fault func(error)) *Archive {
 	a := &Archive{fault: fault}
 	single := newStream("")
@@ -80,7 +79,7 @@ func Find(paths []string, fault func(error)) *Archive {
 	return a
 }
 
-// twin returns the path of a directory that is the same, or "".
+// twin returns the path of the same directory in dirs, or "".
 func twin(st fs.FileInfo, dirs map[string]fs.FileInfo) string {
 	for path, other := range dirs {
 		if os.SameFile(st, other) {
@@ -90,15 +89,15 @@ func twin(st fs.FileInfo, dirs map[string]fs.FileInfo) string {
 	return ""
 }
 
-// identity tells a file that is found twice. Programs that save space give one
-// file the names of several days, where these are empty, say.
+// identity identifies a file that is found twice. It includes the day, because deduplicating
+// programs can give one file the names of several days, for example if these are empty.
 type identity struct {
 	dev, ino uint64
 	day      civil.Day
 }
 
 func (a *Archive) walk(s *stream, seen map[identity]string) {
-	// With the slash a link that the path itself is gets followed.
+	// The slash makes WalkDir follow path itself if it is a link.
 	filepath.WalkDir(s.path+"/", func(path string, d fs.DirEntry, err error) error {
 		hidden := strings.HasPrefix(filepath.Base(path), ".") && d != nil && path != s.path+"/"
 		switch {
@@ -107,9 +106,9 @@ func (a *Archive) walk(s *stream, seen map[identity]string) {
 		case hidden && d.IsDir():
 			return fs.SkipDir
 		case hidden, d.IsDir(), strings.HasSuffix(path, dir.DamagedSuffix):
-			// files in the making, and what was kept aside
+			// temporary files, and files that were set aside
 		case d.Type() == fs.ModeSymlink && (yearFolder.MatchString(d.Name()) || monthFolder.MatchString(d.Name())):
-			a.fault(fmt.Errorf("%s: %w", path, errLink)) // a year would be gone without a word
+			a.fault(fmt.Errorf("%s: %w", path, errLink)) // otherwise a year would silently be missing
 		default:
 			st, err := d.Info()
 			if err != nil {
@@ -124,7 +123,7 @@ func (a *Archive) walk(s *stream, seen map[identity]string) {
 
 var errLink = errors.New("is a symbolic link; hint: name what it leads to")
 
-// add takes a file into a stream. One that was asked for must have a date.
+// add adds a file to a stream. A file that was named individually must have a date.
 func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen map[identity]string) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -182,7 +181,7 @@ func readRoster(path string) (roomfile.Roster, error) {
 }
 
 // UpperBound returns the days of a period that several hosts counted under several keys,
-// in order: an address on two of them counts twice.
+// sorted: an address on two of them counts twice.
 func (a *Archive) UpperBound(first, last civil.Day) (days []civil.Day) {
 	for _, s := range a.streams {
 		for day := range s.several {
@@ -195,11 +194,10 @@ func (a *Archive) UpperBound(first, last civil.Day) (days []civil.Day) {
 	return slices.Compact(days)
 }
 
-// Quiet returns the same archive, whose faults are no news any more.
+// Quiet returns the same archive without reporting problems, which have been reported.
 func (a *Archive) Quiet() *Archive { return &Archive{a.streams, func(error) {}} }
 
-// Span returns the first and the last day that has a file; ok is false where
-// there is none.
+// Span returns the first and the last day that has a file; ok is false if there is none.
 func (a *Archive) Span() (first, last civil.Day, ok bool) {
 	first, last = LastDay, FirstDay
 	for _, s := range a.streams {
@@ -208,9 +206,9 @@ func (a *Archive) Span() (first, last civil.Day, ok bool) {
 	return first, last, first <= last
 }
 
-// read returns the entries of a stream's day, sorted by hash; known is false
-// for a day whose files could not be read at all. Of several files each hash gets
-// the largest of its counts, as in a room file that is rewritten.
+// read returns the entries of a stream's day, sorted by hash; known is false for a day whose
+// files could not be read at all. With several files each hash gets its largest count, as in
+// a room file that is rewritten.
 func (a *Archive) read(s *stream, day civil.Day) (entries []roomfile.Entry, known bool) {
 	paths := s.files[day]
 	for i, path := range paths {
@@ -229,7 +227,7 @@ func (a *Archive) read(s *stream, day civil.Day) (entries []roomfile.Entry, know
 				a.fault(fmt.Errorf("%s: %s", path, flaw))
 			}
 			if len(read) == 0 {
-				continue // a file of another kind is no day without a conference
+				continue // not a room file, rather than a day without conferences
 			}
 		}
 		if known {
@@ -240,7 +238,7 @@ func (a *Archive) read(s *stream, day civil.Day) (entries []roomfile.Entry, know
 	return entries, known
 }
 
-// readFile returns what is in a file, plain or compressed.
+// readFile returns the contents of a file, decompressed if necessary.
 func readFile(path string) ([]byte, error) {
 	f, err := archive.Open(path, nil)
 	if err != nil {
@@ -265,13 +263,13 @@ func readFile(path string) ([]byte, error) {
 	}
 }
 
-// named puts the path before an error that may have it already. Who asks for the
-// *fs.PathError of the result finds one.
+// named adds the path to an error that may already have one. The result still unwraps to a
+// *fs.PathError.
 func named(path string, err error) error {
 	return at{&fs.PathError{Op: "open", Path: filepath.Clean(path), Err: dir.Bare(err)}}
 }
 
-// at is an error of a path, without what was tried there.
+// at formats a *fs.PathError without the operation.
 type at struct{ *fs.PathError }
 
 func (e at) Error() string { return e.Path + ": " + e.Err.Error() }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// FirstDay and LastDay bound the days that can be reported: a number in a name
-// that is not a date stretches no period over centuries.
+// FirstDay and LastDay bound the days that can be reported, so that a number in a name that
+// is not a date does not stretch a period over centuries.
 var (
 	FirstDay = civil.NewDay(1970, 1, 1)
 	LastDay  = civil.NewDay(2099, 12, 31)
@@ -23,10 +23,10 @@ var (
 	errAmbiguous = errors.New("its name does not say which is the day and which the month; hint: write the date as 2026-11-22")
 )
 
-// A date stands between other signs than digits: eight of more digits are none.
+// A date has no digits next to it: eight of more digits are not a date.
 const before, behind = `(?:^|[^0-9])`, `(?:[^0-9]|$)`
 
-// dates are the spellings of a date in a name, with what they capture.
+// dates are the forms of a date in a name, with the indexes of their groups.
 var dates = []struct {
 	pattern          *regexp.Regexp
 	year, month, day int
@@ -35,16 +35,16 @@ var dates = []struct {
 	{regexp.MustCompile(before + `([0-9]{4})_([0-9]{1,2})_([0-9]{1,2})` + behind), 1, 2, 3},
 	{regexp.MustCompile(before + `([0-9]{4})\.([0-9]{1,2})\.([0-9]{1,2})` + behind), 1, 2, 3},
 	{regexp.MustCompile(before + `((?:19|20)[0-9]{2})([0-9]{2})([0-9]{2})` + behind), 1, 2, 3},
-	// With dots the day comes first, in German and in Norwegian.
+	// With dots the day comes first, as in German and Norwegian.
 	{regexp.MustCompile(before + `([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})` + behind), 3, 2, 1},
-	// As date +%d%b%Y writes it where cron runs it, in the C locale.
+	// As written by date +%d%b%Y in cron jobs, in the C locale.
 	{regexp.MustCompile(before + `([0-9]{1,2})[-_. ]?(?i:(` + strings.Join(months[1:], "|") + `))[-_. ]?([0-9]{4})` + behind), 3, 2, 1},
 }
 
 var months = [...]string{1: "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
 
-// ambiguous is a date that begins with the day in some countries and with the
-// month in others.
+// ambiguous is a date that begins with the day in some countries and with the month in
+// others.
 var ambiguous = regexp.MustCompile(before + `[0-9]{1,2}([-_])[0-9]{1,2}([-_])[0-9]{4}` + behind)
 
 var (
@@ -53,13 +53,13 @@ var (
 	dayName     = regexp.MustCompile(`^(?:.*[^0-9])?([0-9]{2})(?:\.[A-Za-z]+)*$`)
 )
 
-// dayOf returns the day that the name of a file spells: in the name alone, as in
-// meet-usage-2026-11-22.txt, or together with its folders, as in 2026/11/22.log
-// and 2026-11/22.log. A name without a date has neither a day nor an error.
+// dayOf returns the day in the name of a file: in the name alone, as in
+// meet-usage-2026-11-22.txt, or together with its folders, as in 2026/11/22.log and
+// 2026-11/22.log. A name without a date returns neither a day nor an error.
 func dayOf(path string) (day civil.Day, dated bool, err error) {
 	name := filepath.Base(path)
 	for _, d := range dates {
-		// The sign behind a date may stand before the next.
+		// The separator after a date may precede the next one.
 		for rest := name; ; {
 			m := d.pattern.FindStringSubmatchIndex(rest)
 			if m == nil {
@@ -101,7 +101,7 @@ func dayOf(path string) (day civil.Day, dated bool, err error) {
 	return day, true, nil
 }
 
-// dayFrom checks digits, and a month's name.
+// dayFrom converts digits, or a month's name, to a day.
 func dayFrom(year, month, mday string) (civil.Day, bool) {
 	if n := slices.Index(months[:], strings.ToLower(month)); n > 0 {
 		month = strconv.Itoa(n)

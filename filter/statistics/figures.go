@@ -9,11 +9,11 @@ import (
 	"hushpipe/format/report"
 )
 
-// Report computes the figures of the days from first to last, both included, in
-// steps of by. Conferences are the rooms of each day that have a count of least
-// or more, 1 or above. One hash in two streams on a day is two conferences: two
-// servers know nothing of each other's rooms. Among the recurring rooms it is
-// one room on one day, since a room can move from server to server.
+// Report computes the figures of the days from first to last, inclusive, in steps of by.
+// Conferences are the rooms of each day with a count of at least least, 1 or above. The same
+// hash in two streams on one day is two conferences, since two servers do not know each
+// other's rooms. Among the recurring rooms it is one room on one day, since a room can move
+// between servers.
 func (a *Archive) Report(first, last civil.Day, by report.By, least uint64) *report.Report {
 	r := &report.Report{From: first, To: last, By: by, Min: least}
 	for _, s := range a.streams {
@@ -39,7 +39,7 @@ func (a *Archive) Report(first, last civil.Day, by report.By, least uint64) *rep
 	return r
 }
 
-// has reports whether the stream has a file of the period.
+// has reports whether the stream has a file in the period.
 func (s *stream) has(first, last civil.Day) bool {
 	for day := range s.files {
 		if first <= day && day <= last {
@@ -49,16 +49,15 @@ func (s *stream) has(first, last civil.Day) bool {
 	return false
 }
 
-// lacks reports whether the stream has files of days before and after, though
-// none of this day.
+// lacks reports whether the stream has files of earlier and later days, but none of this
+// day.
 func (s *stream) lacks(day civil.Day) bool {
 	return len(s.files[day]) == 0 && s.first < day && day < s.last
 }
 
-// appearances is on how many days a room held a conference, by a hash of its
-// hash: of the millions of rooms of ten years this takes half of the memory, and
-// that two of five million meet in one of 64 bits is less likely than one in a
-// million.
+// appearances counts the days on which a room held a conference. Rooms are identified by a
+// hash of their hash: for the millions of rooms of ten years this takes half the memory, and
+// a collision of two of five million 64-bit hashes is less likely than one in a million.
 type appearances struct{ last, days uint16 } // LastDay fits
 
 func recurrences(rooms map[[20]byte]appearances) []report.Recurrence {
@@ -73,7 +72,7 @@ func recurrences(rooms map[[20]byte]appearances) []report.Recurrence {
 	return list
 }
 
-// tally is how many conferences of each size there were.
+// tally counts the conferences of each size.
 type tally struct {
 	sizes                   map[uint64]uint64
 	known, missing, partial int
@@ -139,14 +138,13 @@ func (t *tally) figures() report.Figures {
 		return f
 	}
 	f.Mean = float64(f.Participants) / float64(f.Conferences)
-	// Of an even number, the median is the mean of the two in the middle.
+	// For an even number, the median is the mean of the two in the middle.
 	low, high := t.nth(sizes, (f.Conferences-1)/2), t.nth(sizes, f.Conferences/2)
 	f.Median = float64(low+high) / 2
 	return f
 }
 
-// nth returns the size of the conference that has n smaller ones before it, in
-// the order of sizes.
+// nth returns the size of the conference at index n in the order of sizes.
 func (t *tally) nth(sizes []uint64, n uint64) uint64 {
 	i := slices.IndexFunc(sizes, func(size uint64) bool {
 		if n < t.sizes[size] {
@@ -158,8 +156,8 @@ func (t *tally) nth(sizes []uint64, n uint64) uint64 {
 	return sizes[i]
 }
 
-// Covering returns the step for a period where none is asked for: short enough
-// to show a rhythm, and not more of them than a screen or two can hold.
+// Covering returns the default step for a period: short enough to show a rhythm, long enough
+// for the result to fit a screen or two.
 func Covering(first, last civil.Day) report.By {
 	switch days := last - first + 1; {
 	case days <= 31:

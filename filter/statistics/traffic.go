@@ -16,7 +16,7 @@ import (
 	"hushpipe/format/trafficreport"
 )
 
-// Traffic is what was found of traffic files: of several servers, the sum of each day.
+// Traffic is a set of traffic files; the figures of several servers are added by day.
 type Traffic struct {
 	days    map[civil.Day]trafficreport.Day
 	sources map[string]*trafficSource // by directory
@@ -26,17 +26,17 @@ type Traffic struct {
 	doubt   func(error)
 }
 
-// trafficSource is which days a directory has.
+// trafficSource records which days a directory has.
 type trafficSource struct {
 	days        map[civil.Day]bool
-	merged      bool // of the journals of several hosts
+	merged      bool // made from the journals of several hosts
 	first, last civil.Day
 }
 
-// ReadTraffic reads the traffic files of paths: of a DIR those in its traffic, of any
-// other directory those in it, and files that are named one by one. A file that is found
-// twice is read once. What is wrong is told to fault, what may be wrong to doubt: one
-// line each, with the file.
+// ReadTraffic reads the traffic files in paths: those in the traffic directory of a DIR,
+// those in any other directory, and files named individually. A file that is found twice is
+// read once. Problems are passed to fault, possible problems to doubt: one line each, with
+// the file.
 func ReadTraffic(paths []string, fault, doubt func(error)) *Traffic {
 	t := &Traffic{days: map[civil.Day]trafficreport.Day{}, sources: map[string]*trafficSource{},
 		seen: map[identity]string{}, texts: map[string]string{}, fault: fault, doubt: doubt}
@@ -78,7 +78,7 @@ func trafficFiles(path string) ([]string, error) {
 	return files, nil
 }
 
-// read reads a file. Its cells are added to those of other servers.
+// read reads a file, and adds its cells to those of other servers.
 func (t *Traffic) read(path string) {
 	st, err := os.Stat(path)
 	if err != nil {
@@ -128,8 +128,8 @@ func (t *Traffic) read(path string) {
 	s.merged = s.merged || merged
 }
 
-// readHosts reads the roster of a file that several hosts have made together, and
-// reports whether they have.
+// readHosts reads the roster of a file that several hosts have made together, and reports
+// whether there is one.
 func (t *Traffic) readHosts(path string, at civil.Day, day *trafficreport.Day) bool {
 	path, ok := rosterBeside(path)
 	if !ok {
@@ -151,13 +151,13 @@ func (t *Traffic) readHosts(path string, at civil.Day, day *trafficreport.Day) b
 	return true
 }
 
-// rosterBeside returns the path of the roster of a file of a DIR's traffic.
+// rosterBeside returns the path of the roster of a file in DIR/traffic.
 func rosterBeside(path string) (string, bool) {
 	day, ok := dir.OwnDay(dir.Traffic, filepath.Base(path))
 	return filepath.Join(filepath.Dir(path), dir.TrafficHosts(day)), ok
 }
 
-// TrafficPaths returns what ReadTraffic reads: paths, and what lies beside those of files.
+// TrafficPaths returns all paths that ReadTraffic reads: paths, and the files next to them.
 func TrafficPaths(paths []string) []string {
 	all := slices.Clone(paths)
 	for _, path := range paths {
@@ -168,7 +168,7 @@ func TrafficPaths(paths []string) []string {
 	return all
 }
 
-// twice returns the path under which a file was read before.
+// twice returns the path by which a file was read before.
 func (t *Traffic) twice(path string, st fs.FileInfo) (string, bool) {
 	sys, ok := st.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -196,7 +196,7 @@ func (s *trafficSource) add(day civil.Day) {
 	s.first, s.last = min(s.first, day), max(s.last, day)
 }
 
-// findPartial marks the days that one of several directories has no file of, though it
+// findPartial marks the days for which one of several directories has no file, although it
 // has earlier and later ones.
 func (t *Traffic) findPartial() {
 	for at, day := range t.days {
@@ -207,8 +207,8 @@ func (t *Traffic) findPartial() {
 	}
 }
 
-// findMerged tells of a directory that has days in common with one that is made of the
-// journals of several hosts: it may be one of these.
+// findMerged reports a directory that has days in common with one made from the journals of
+// several hosts: it may belong to one of these.
 func (t *Traffic) findMerged() {
 	for _, path := range slices.Sorted(maps.Keys(t.sources)) {
 		for _, other := range slices.Sorted(maps.Keys(t.sources)) {
@@ -226,8 +226,7 @@ func (t *Traffic) findMerged() {
 	}
 }
 
-// Span returns the first and the last day that has a file; ok is false where there is
-// none.
+// Span returns the first and the last day that has a file; ok is false if there is none.
 func (t *Traffic) Span() (first, last civil.Day, ok bool) {
 	days := slices.Collect(maps.Keys(t.days))
 	if len(days) == 0 {
@@ -236,8 +235,8 @@ func (t *Traffic) Span() (first, last civil.Day, ok bool) {
 	return slices.Min(days), slices.Max(days), true
 }
 
-// UpperBound returns the days of a period whose visits and visitors are an upper bound, in
-// order.
+// UpperBound returns the days of a period whose visits and visitors are an upper bound,
+// sorted.
 func (t *Traffic) UpperBound(first, last civil.Day) (days []civil.Day) {
 	for day, known := range t.days {
 		if known.UpperBound && first <= day && day <= last {
@@ -248,5 +247,5 @@ func (t *Traffic) UpperBound(first, last civil.Day) (days []civil.Day) {
 	return days
 }
 
-// Days returns what is known, by day.
+// Days returns the figures by day.
 func (t *Traffic) Days() map[civil.Day]trafficreport.Day { return t.days }

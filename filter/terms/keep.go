@@ -7,8 +7,8 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Keep returns for how long a stream's lines and keys are kept: the period in whole days,
-// and what bounds them beside that.
+// Keep returns how long a stream's lines and keys are kept: the period in whole days, and
+// the bounds in addition to it.
 func Keep(p *policy.Policy, s *policy.Stream) (keep calendar.Period, b calendar.Bounds) {
 	days, bounded := s.Keep.Of(policy.Days)
 	b.Entries, _ = s.Keep.Of(policy.Entries)
@@ -31,7 +31,7 @@ func Keep(p *policy.Policy, s *policy.Stream) (keep calendar.Period, b calendar.
 	return keep, b
 }
 
-// keep refuses bounds that something else of the stream cannot do with.
+// keep rejects bounds that conflict with other settings of the stream.
 func (c *checker) keep(s *policy.Stream, path string) {
 	if keep, b := Keep(c.Policy, s); keep < calendar.MaxPeriod || !b.PeriodImplied {
 		return

@@ -1,4 +1,5 @@
-// Package terms checks what a policy asks of the log's format, of DIR and of this version.
+// Package terms checks whether the log's format, DIR and this version support what a policy
+// requests.
 package terms
 
 import (
@@ -16,7 +17,7 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Check returns what in p cannot be had, by place.
+// Check returns everything in p that is not possible, sorted by position.
 func Check(p *policy.Policy) policy.Errors {
 	c := checker{Policy: p}
 	c.format()
@@ -40,11 +41,11 @@ func Check(p *policy.Policy) policy.Errors {
 type checker struct {
 	*policy.Policy
 	policy.Errors
-	parser format.Parser // nil: the format is wrong
+	parser format.Parser // nil: the format is invalid
 	known  *format.LogFormat
 }
 
-// wrong adds an error, whose hint stands behind "; hint: ".
+// wrong adds an error; the text after "; hint: " becomes its hint.
 func (c *checker) wrong(path string, err error) {
 	what, hint, _ := strings.Cut(err.Error(), "; hint: ")
 	c.add(path, what, hint)
@@ -85,7 +86,7 @@ func (c *checker) format() {
 		if proxies == nil {
 			return
 		}
-		opt.Proxies = false // the rest can be looked at
+		opt.Proxies = false // check the rest
 		if parser, err = format.NewWith(c.Format, time.UTC, opt); err != nil {
 			return
 		}
@@ -97,12 +98,13 @@ func (c *checker) format() {
 	}
 }
 
-// has reports whether lines have a field of one of the roles, as far as the format says.
+// has reports whether lines have a field with one of the roles; it returns true if the
+// format does not say.
 func (c *checker) has(roles ...format.Role) bool {
 	return c.known == nil || slices.ContainsFunc(roles, func(r format.Role) bool { return slices.Contains(c.known.Roles(), r) })
 }
 
-// set looks at a set of ready-made events: each asks for a status, most for a request.
+// set checks a set of predefined events: each needs a status, most need a request.
 func (c *checker) set(name, path string) {
 	requests := c.has(format.RoleRequest) || c.has(format.RoleMethod) && c.has(format.RoleURL)
 	switch {
@@ -138,7 +140,7 @@ func (c *checker) condition(cond *policy.Condition, path string) {
 	}
 }
 
-// later are names in DIR that are not given yet.
+// later are names reserved for DIR.
 var later = []string{"traffic", "acts"}
 
 func (c *checker) stream(s *policy.Stream, path string) {
@@ -174,7 +176,7 @@ func (c *checker) stream(s *policy.Stream, path string) {
 	c.group(s, path)
 }
 
-// gate looks for what a gate compares.
+// gate checks that the format has what a gate compares.
 func (c *checker) gate(s *policy.Stream, path string) {
 	if s.Gate == nil || c.parser == nil {
 		return
@@ -193,8 +195,7 @@ func (c *checker) gate(s *policy.Stream, path string) {
 	}
 }
 
-// group looks whether the groups of a stream could ever be opened, and by the right
-// people.
+// group checks that the groups of a stream can open, and only for the right people.
 func (c *checker) group(s *policy.Stream, path string) {
 	for i, field := range s.Group {
 		at := fmt.Sprintf("%s.group[%d]", path, i)
@@ -211,8 +212,8 @@ func (c *checker) group(s *policy.Stream, path string) {
 			c.add(at, fmt.Sprintf("the format has several fields of %ss, and a group one", field), "log one of them")
 		}
 	}
-	// Held lines would be entries as well. If they counted, they would push out lines that can
-	// be read, which would show how many wait; if not, the bound would not hold.
+	// Held lines would be entries as well. If they counted, they would displace readable
+	// lines, which would reveal how many wait; if not, the bound would not hold.
 	for _, b := range s.Keep {
 		if len(s.Group) > 0 && b.Kind == policy.Entries {
 			c.add(path+".keep", fmt.Sprintf("%q with a group: lines that wait would be entries as well", b), `give days: "30d"`)
@@ -223,7 +224,7 @@ func (c *checker) group(s *policy.Stream, path string) {
 	}
 }
 
-// mergeHints say how several people look alike.
+// mergeHints explain how several people come to look alike.
 var mergeHints = map[string]string{"client": `give client = "mask=24/48"`, "user": `give user = "words=2"`}
 
 func countRoles(roles []format.Role, role format.Role) (n int) {
@@ -235,7 +236,7 @@ func countRoles(roles []format.Role, role format.Role) (n int) {
 	return n
 }
 
-// fieldRoles are the fields of a line by their names in a policy.
+// fieldRoles maps the fields in a policy to roles.
 var fieldRoles = map[string][]format.Role{
 	"client": {format.RoleClient}, "user": {format.RoleUser}, "time": {format.RoleTime},
 	"url":    {format.RoleRequest, format.RoleURL, format.RoleQuery, format.RoleMethod, format.RoleProtocol},

@@ -12,49 +12,49 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Plan is what becomes of each field of a stream that lists its fields.
+// Plan is the treatment of each field in a stream that lists its fields.
 type Plan struct {
-	Mode   pseudonym.Mode    // of addresses, wherever they stand
-	Nets   *policy.Treatment // of clients that stay as they are, nil for none
-	Pieces []Piece           // of the line that is written; nil: it is the input's, with "-" for what is not listed
+	Mode   pseudonym.Mode    // of addresses, wherever they are
+	Nets   *policy.Treatment // networks whose clients stay as they are; nil: none
+	Pieces []Piece           // of the output line; nil: the input's line, with "-" for unlisted fields
 
-	// KeepsAll tells that a line is written as one without a plan is, if it has neither an
+	// KeepsAll is set if the output equals that without a plan, for lines with neither an
 	// identity nor a user.
 	KeepsAll bool
 
-	event bool                        // its name is kept
-	roles [format.NumRoles]*Treatment // nil: left out
-	other []*Treatment                // by Field.Directive, nil: left out
-	users []bool                      // by Field.Directive: it may hold the name of a user
-	names []string                    // keys of JSON lines, as they are written
-	keys  []*Treatment                // of these
+	event bool                        // the event's name is kept
+	roles [format.NumRoles]*Treatment // nil: dropped
+	other []*Treatment                // by Field.Directive; nil: dropped
+	users []bool                      // by Field.Directive: may contain the name of a user
+	names []string                    // keys of JSON lines, as written
+	keys  []*Treatment                // treatments of names
 
-	treated bool // users are those that were left, and no status says whether they are passwords
+	treated bool // lines were written by this plan, so their users are known not to be passwords
 }
 
-// Piece is a text, or a part of a field.
+// Piece is a literal text, or a part of a field.
 type Piece struct {
 	Text string
 	Part Part
 	Role format.Role
-	At   uint16 // the Field.Directive, 0 for the last field of the role
+	At   uint16 // the Field.Directive; 0: the last field of the role
 }
 
-// Part is a part of what a field holds.
+// Part is a part of a field's value.
 type Part uint8
 
 const (
-	All      Part = iota // of the field
+	All      Part = iota // the whole field
 	Request              // the request line
 	Method               // of the request line
 	Path                 // of the URL, without the query
 	Query                // of the URL, with its question mark
 	Protocol             // of the request line
-	Event                // the name of the event that fits; it is of no field
+	Event                // the name of the matching event; not from a field
 	Nothing              // "-"
 )
 
-// roles are those of the fields that a policy names.
+// roles maps the fields in a policy to roles.
 var roles = map[string][]format.Role{
 	"user": {format.RoleUser}, "time": {format.RoleTime}, "status": {format.RoleStatus},
 	"url":  {format.RoleRequest, format.RoleURL, format.RoleQuery, format.RoleMethod, format.RoleProtocol},
@@ -63,8 +63,8 @@ var roles = map[string][]format.Role{
 	"module": {format.RoleModule}, "message": {format.RoleMessage}, "client": {format.RoleClient},
 }
 
-// Compile returns the Plan of a stream for lines that p parses; nil where the stream
-// writes the whole line.
+// Compile returns the Plan of a stream for lines that p parses, nil if the stream writes
+// whole lines.
 func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 	if s.Fields == nil {
 		if s.Format != "" {
@@ -72,7 +72,7 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 		}
 		return nil, nil
 	}
-	known, _ := p.(*format.LogFormat) // nil: the format is told line by line
+	known, _ := p.(*format.LogFormat) // nil: the format is detected line by line
 	if format.ReadsErrors(p) {
 		if err := checkErrorFields(s); err != nil {
 			return nil, err
@@ -144,8 +144,8 @@ func Compile(s *policy.Stream, p format.Parser) (*Plan, error) {
 	return plan, plan.compileOutput(s.Format, known)
 }
 
-// take notes the treatment of a field. One that is left out is as one that is not listed:
-// of a request, nothing is left then.
+// take sets the treatment of a field. A dropped field equals an unlisted one: nothing of a
+// request is left then.
 func (p *Plan) take(field string, t *Treatment) {
 	if t.Kind == policy.Drop {
 		return
@@ -155,7 +155,7 @@ func (p *Plan) take(field string, t *Treatment) {
 	}
 }
 
-// checkErrorFields asks for what a line of an error log cannot be without.
+// checkErrorFields checks what a line of an error log needs.
 func checkErrorFields(s *policy.Stream) error {
 	if s.Format != "" {
 		return errors.New("format: lines of an error log keep theirs; hint: leave it out")
@@ -187,18 +187,18 @@ func (p *Plan) keepsAll(known *format.LogFormat) bool {
 	return clients <= 1 && p.Nets == nil
 }
 
-// namesUser reports whether a directive is of the name that the server has of the user,
-// whatever field a policy takes for the user.
+// namesUser reports whether a directive logs the server's name for the user, whatever field
+// a policy uses for it.
 func namesUser(directive string) bool {
 	return strings.HasSuffix(directive, "u") || strings.Contains(strings.ToUpper(directive), "REMOTE_USER")
 }
 
-// checkUsers asks for a status beside a user who can be read: where it is 401, the name
-// is often a password.
+// checkUsers requires a status if a user's name stays readable: with status 401, the name is
+// often a password.
 func (p *Plan) checkUsers(known *format.LogFormat) error {
 	for i, role := range known.Roles() {
 		if role == format.RoleStatus && !strings.ContainsAny(known.Directives()[i], "0123456789") {
-			return nil // no condition such as %200>s
+			return nil // without a condition such as %200>s
 		}
 	}
 	for i, role := range known.Roles() {
@@ -209,18 +209,18 @@ func (p *Plan) checkUsers(known *format.LogFormat) error {
 	return nil
 }
 
-// shows reports whether a field can be read in what is left of it.
+// shows reports whether a field stays readable.
 func (p *Plan) shows(f *format.Field) bool {
 	t := p.Of(f)
 	if f.Role == format.RoleClient {
-		return t.IsWhole() // else a pseudonym or an address is left
+		return t.IsWhole() // otherwise a pseudonym or an address is left
 	}
 	return t != nil && t.Kind != policy.Drop && t.Kind != policy.Hash
 }
 
-// checkBlurred refuses to show a field where words of another may stand that is left out
-// or shortened; as a user is where the status is 401, who therefore needs a status that
-// holds no words.
+// checkBlurred rejects a plan that keeps a field which may contain words of a dropped or
+// shortened field. A user counts as such a field, because of status 401, and therefore needs
+// a status that contains no words.
 func (p *Plan) checkBlurred(known *format.LogFormat) error {
 	field := func(i int) *format.Field {
 		return &format.Field{Role: known.Roles()[i], Directive: uint16(i + 1)}
@@ -240,7 +240,7 @@ func (p *Plan) checkBlurred(known *format.LogFormat) error {
 	return nil
 }
 
-// compileOutput compiles the format of the lines that are written.
+// compileOutput compiles the format of the output.
 func (p *Plan) compileOutput(logFormat string, known *format.LogFormat) error {
 	pieces, err := format.Pieces(logFormat)
 	if err != nil {
@@ -281,7 +281,7 @@ func (p *Plan) compileOutput(logFormat string, known *format.LogFormat) error {
 		case in.Role == format.RoleStatus && known != nil:
 			out.At, missing = statusOf(known, in.Directive), !has(in.Role)
 		default:
-			if missing = !has(in.Role); known != nil && in.Role != format.RoleClient { // of two sizes, %b is not %O
+			if missing = !has(in.Role); known != nil && in.Role != format.RoleClient { // %b and %O are two different sizes
 				out.At = uint16(slices.Index(known.Directives(), in.Directive) + 1)
 			}
 		}
@@ -296,14 +296,14 @@ func (p *Plan) compileOutput(logFormat string, known *format.LogFormat) error {
 	return nil
 }
 
-// statusOf returns the Field.Directive of a status: of one with >, and of one that the
-// input has not, the field that Line.Status is of.
+// statusOf returns the Field.Directive of a status: for one with >, or one that the input
+// lacks, the field of Line.Status.
 func statusOf(known *format.LogFormat, directive string) (at uint16) {
 	for i, role := range known.Roles() {
 		name := known.Directives()[i]
 		switch {
 		case role != format.RoleStatus:
-		case !strings.Contains(directive, ">") && strings.Trim(name, "%<") == strings.Trim(directive, "%<"): // < is what %s is anyway
+		case !strings.Contains(directive, ">") && strings.Trim(name, "%<") == strings.Trim(directive, "%<"): // < is the default of %s
 			return uint16(i + 1)
 		case at == 0 || strings.Contains(name, ">"):
 			at = uint16(i + 1)
@@ -312,22 +312,22 @@ func statusOf(known *format.LogFormat, directive string) (at uint16) {
 	return at
 }
 
-// Leaves reports whether nothing of an address is kept, in no field.
+// Leaves reports whether no part of an address is kept in any field.
 func (p *Plan) Leaves() bool {
 	t := p.roles[format.RoleClient]
 	return t == nil || t.Kind == policy.Drop || t.Kind == policy.OnlyNets
 }
 
-// TellsUsers reports whether users are told from passwords, as Again has it.
+// TellsUsers reports whether users are distinguished from passwords, see Again.
 func (p *Plan) TellsUsers() bool { return !p.treated }
 
-// IsUser reports whether a field may hold the name of a user.
+// IsUser reports whether a field may contain the name of a user.
 func (p *Plan) IsUser(f *format.Field) bool {
 	return !p.treated && (f.Role == format.RoleUser || int(f.Directive) < len(p.users) && p.users[f.Directive])
 }
 
-// IsAlike reports whether p and q, which are of one format, make the same of each field,
-// but for what depends on a key. A hash depends on one.
+// IsAlike reports whether p and q, for the same format, treat each field alike, and
+// independently of the key. Hashes depend on it.
 func (p *Plan) IsAlike(q *Plan) bool {
 	return p.event == q.event && slices.Equal(p.Pieces, q.Pieces) && (p.Pieces == nil) == (q.Pieces == nil) &&
 		slices.EqualFunc(p.roles[:], q.roles[:], isAlike) && slices.EqualFunc(p.other, q.other, isAlike)
@@ -340,7 +340,7 @@ func isAlike(t, u *Treatment) bool {
 	return t.Kind != policy.Hash && reflect.DeepEqual(t.Treatment, u.Treatment)
 }
 
-// Of returns what becomes of a field, nil where it is left out.
+// Of returns the treatment of a field, nil if it is dropped.
 func (p *Plan) Of(f *format.Field) *Treatment {
 	if f.Role != format.RoleOther {
 		return p.roles[f.Role]
@@ -355,11 +355,10 @@ func (p *Plan) Of(f *format.Field) *Treatment {
 }
 
 // firstKey is the Field.Directive of the first key of JSON lines. No LogFormat string has
-// as many directives.
+// that many directives.
 const firstKey = 1 << 15
 
-// Key returns what stands for a key of JSON lines in Field.Directive, 0 where it is not
-// listed.
+// Key returns the Field.Directive for a key of JSON lines, 0 if it is not listed.
 func (p *Plan) Key(name []byte) uint16 {
 	for i, listed := range p.names {
 		if string(name) == listed {

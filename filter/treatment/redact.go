@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// DefaultRedact names the query parameters that carry secrets or people's
-// addresses more often than not, in the order of the manual.
+// DefaultRedact lists the query parameters that usually contain secrets or mail addresses,
+// in the order of the manual.
 const DefaultRedact = "token,access_token,id_token,refresh_token,token_auth,requesttoken,sessiontoken,jwt,auth,code,state,otp," +
 	"password,passwd,pwd,key,api_key,apikey,secret,client_secret,sig,signature,checksum,X-Amz-Signature," +
 	"X-Amz-Security-Token,X-Goog-Signature,session,sessionid,session_id,sid,PHPSESSID,JSESSIONID,email"
 
-// Redact is a set of parameter names whose values are replaced, in the query
-// of a URL, its fragment and its path (;name=value). Names compare without case,
-// and after percent-decoding. What stands before the @ of a URL's host, a
-// person's name and password (RFC 3986, 3.2.1), is replaced whatever the set.
+// Redact is a set of parameter names whose values are replaced, in the query of a URL, its
+// fragment and its path (;name=value). Names are compared after percent-decoding, ignoring
+// case. The part before the @ of a URL's host, a person's name and password (RFC 3986,
+// 3.2.1), is always replaced.
 type Redact struct {
-	names [][]string // by their length
+	names [][]string // by length
 }
 
-// Has reports whether the value of a parameter of that name, in lower case and without
-// escapes, is struck out.
+// Has reports whether the values of a parameter are redacted; name is in lower case and
+// decoded.
 func (r *Redact) Has(name []byte) bool {
 	if len(name) >= len(r.names) {
 		return false
@@ -33,9 +33,8 @@ func (r *Redact) Has(name []byte) bool {
 	return false
 }
 
-// NewRedact returns the names of DefaultRedact and of lists, comma-separated
-// ones, each of which adds names; one that begins with "=" is to hold alone, in
-// place of all names before.
+// NewRedact returns the names in DefaultRedact and in lists, which are comma-separated. Each
+// list adds names; one that begins with "=" replaces all names before it.
 func NewRedact(lists ...string) (*Redact, error) {
 	r := &Redact{}
 	for i, list := range append([]string{"=" + DefaultRedact}, lists...) {

@@ -11,8 +11,8 @@ import (
 func (t *Treatment) appendHour(_ Hasher, dst, v []byte) []byte     { return appendTime(dst, v, 2) }
 func (t *Treatment) appendMidnight(_ Hasher, dst, v []byte) []byte { return appendTime(dst, v, 0) }
 
-// Shapes of time stamps: 0 is a digit that stays, a a letter; H is one of the hour, and
-// 9 one of what is finer. What stands for itself is not one of these.
+// Forms of time stamps: 0 is a digit that stays, a is a letter, H a digit of the hour, and 9
+// a digit of the minutes or seconds. All other characters are literal.
 var shapes = []string{
 	"[00/aaa/0000:HH:99:99 ±0000]",
 	"00/aaa/0000:HH:99:99 ±0000",
@@ -22,8 +22,8 @@ var shapes = []string{
 	"aaa aaa 00 HH:99:99 0000",
 }
 
-// appendTime appends a time stamp with zeros for its minutes and seconds, and for its
-// hour unless two digits of it are kept. A fraction of the second is left out.
+// appendTime appends a time stamp with its minutes and seconds zeroed; hours is how many
+// digits of the hour are kept, 2 or 0. It drops fractions of a second.
 func appendTime(dst, v []byte, hours int) []byte {
 	if isCLF(v) {
 		return append(append(append(dst, v[:clfHour+hours]...), "00:00:00"[hours:]...), v[clfEnd:]...)
@@ -47,8 +47,8 @@ func appendTime(dst, v []byte, hours int) []byte {
 	return appendEpoch(dst, v, hours)
 }
 
-// appendEpoch appends a time in seconds since 1970, or in a fraction of them, of which the
-// hour or the day has just begun where the process is.
+// appendEpoch appends a time in seconds since 1970, or in fractions of them, rounded down to
+// the hour or the day in the process's time zone.
 func appendEpoch(dst, v []byte, hours int) []byte {
 	sec, unit, ok := format.EpochOf(v)
 	if !ok {
@@ -105,7 +105,7 @@ func appendShape(dst, v []byte, shape string, hours int) ([]byte, bool) {
 	return dst, i == len(v)
 }
 
-// fractionLen is the length of a fraction of a second at the start of b.
+// fractionLen returns the length of a fraction of a second at the start of b.
 func fractionLen(b []byte) int {
 	if len(b) < 2 || b[0] != '.' && b[0] != ',' || b[1]-'0' > 9 {
 		return 0
@@ -117,7 +117,7 @@ func fractionLen(b []byte) int {
 	return n
 }
 
-// isCLF reports whether v has the first of the shapes, which is that of most lines.
+// isCLF reports whether v has the first of the forms, which most lines have.
 func isCLF(v []byte) bool {
 	return len(v) == clfLen && v[clfHour-1] == ':' && clf[0].fits(v) && clf[1].fits(v[8:]) && clf[2].fits(v[16:]) && clf[3].fits(v[20:]) &&
 		isLetter(v[4]) && isLetter(v[5]) && isLetter(v[6]) && (v[22] == '+' || v[22] == '-')
@@ -129,10 +129,10 @@ const (
 	clfLen  = len("[27/Nov/2026:08:59:58 +0100]")
 )
 
-// clf are the words that cover a time stamp; of its letters and its sign they say nothing.
+// clf are the words that cover a time stamp, except its letters and its sign.
 var clf = [...]word{newWord("[00/aaa/"), newWord("0000:00:"), newWord("00:00 a0"), newWord("0 a0000]")}
 
-// word is the shape of eight bytes, which are looked at in one step.
+// word is the form of eight bytes, which are compared in one step.
 type word struct{ digits, marks, equal uint64 }
 
 func newWord(shape string) (w word) {
@@ -149,8 +149,8 @@ func newWord(shape string) (w word) {
 	return w
 }
 
-// fits reports whether b begins with the marks and with digits where they are to be: less
-// '0', each of those is 9 at most, and does not reach the highest bit of its byte.
+// fits reports whether b begins with the literals and has digits in their places: after
+// subtracting '0', each digit is at most 9, and does not reach the highest bit of its byte.
 func (w *word) fits(b []byte) bool {
 	v := binary.LittleEndian.Uint64(b)
 	digits := (v ^ 0x3030303030303030) & w.digits

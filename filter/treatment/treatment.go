@@ -1,6 +1,6 @@
-// Package treatment implements what becomes of a field whose treatment a policy names:
-// it is shortened, rounded, hashed or left out. It appends, and allocates nothing. What
-// it cannot read it leaves out: "-".
+// Package treatment implements the treatments of fields in a policy: shortening, rounding,
+// hashing or dropping them. It appends, and does not allocate. Values that it cannot parse
+// become "-".
 package treatment
 
 import (
@@ -12,16 +12,17 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Hasher makes keyed hashes of values; equal names and values have equal hashes, all day.
+// Hasher computes keyed hashes of values. During a day, equal names and values have equal
+// hashes.
 type Hasher interface {
 	AppendHash(dst []byte, name string, value []byte) []byte
 }
 
-// Treatment is what becomes of one field. The zero Treatment leaves it out.
+// Treatment is the treatment of one field. The zero Treatment drops it.
 type Treatment struct {
 	policy.Treatment
-	name   string   // of the field, which a hash is of
-	params []string // of OnlyParams, in lower case
+	name   string   // of the field, an input of its hash
+	params []string // for OnlyParams, in lower case
 	do     func(t *Treatment, h Hasher, dst, v []byte) []byte
 }
 
@@ -34,8 +35,8 @@ func New(field string, p policy.Treatment) *Treatment {
 	return t
 }
 
-// kinds are the treatments, one function each. Those of client addresses are the work of
-// package pseudonym, and are never asked for here.
+// kinds has a function for each treatment. Those of client addresses are in package
+// pseudonym, and are never requested here.
 var kinds = [...]func(t *Treatment, h Hasher, dst, v []byte) []byte{
 	policy.Whole:      func(_ *Treatment, _ Hasher, dst, v []byte) []byte { return append(dst, v...) },
 	policy.Words:      (*Treatment).appendWords,
@@ -48,10 +49,10 @@ var kinds = [...]func(t *Treatment, h Hasher, dst, v []byte) []byte{
 	policy.Round:      (*Treatment).appendRound,
 }
 
-// IsWhole reports whether the field stays as it is.
+// IsWhole reports whether the field is unchanged.
 func (t *Treatment) IsWhole() bool { return t != nil && t.Kind == policy.Whole }
 
-// AppendTo appends what is left of a value. "-" stays: there is none.
+// AppendTo appends the rest of a value. "-", which means no value, stays.
 func (t *Treatment) AppendTo(dst, v []byte, h Hasher) []byte {
 	if t == nil || t.do == nil || len(v) == 0 || len(v) == 1 && v[0] == '-' {
 		return append(dst, '-')
@@ -59,9 +60,8 @@ func (t *Treatment) AppendTo(dst, v []byte, h Hasher) []byte {
 	return t.do(t, h, dst, v)
 }
 
-// AppendRequest appends what is left of a request line, whose target is treated, and
-// which keeps its method and its protocol; or of a target alone. Of one that is no
-// request line, nothing is left.
+// AppendRequest appends a request line with its method, treated target and protocol, or a
+// treated target alone. It appends "-" for anything else.
 func (t *Treatment) AppendRequest(dst, v []byte, h Hasher) []byte {
 	if t.IsWhole() {
 		return append(dst, v...)
@@ -110,14 +110,14 @@ func (t *Treatment) appendWords(_ Hasher, dst, v []byte) []byte {
 
 func (t *Treatment) appendHash(h Hasher, dst, v []byte) []byte { return h.AppendHash(dst, t.name, v) }
 
-// appendRound rounds a number up to the next multiple of N.
+// appendRound rounds a number up to a multiple of N.
 func (t *Treatment) appendRound(_ Hasher, dst, v []byte) []byte {
 	const most = 1_000_000_000_000_000
 	n, i := int64(0), 0
 	for ; i < len(v) && v[i]-'0' <= 9 && n < most; i++ {
 		n = 10*n + int64(v[i]-'0')
 	}
-	if i > 0 && i < len(v) && v[i] == '.' { // seconds with a fraction
+	if i > 0 && i < len(v) && v[i] == '.' { // fractional seconds
 		more := false
 		for i++; i < len(v) && v[i]-'0' <= 9; i++ {
 			more = more || v[i] != '0'

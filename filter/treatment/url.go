@@ -28,8 +28,7 @@ func (t *Treatment) appendSite(_ Hasher, dst, v []byte) []byte {
 	return append(u.appendSite(dst), '/')
 }
 
-// appendOnly appends a URL with the parameters of its query that are named, as they
-// stand there.
+// appendOnly appends a URL with only the named parameters of its query, unchanged.
 func (t *Treatment) appendOnly(h Hasher, dst, v []byte) []byte {
 	start := len(dst)
 	if dst = t.appendPath(h, dst, v); string(dst[start:]) == "-" {
@@ -42,14 +41,14 @@ func (t *Treatment) appendOnly(h Hasher, dst, v []byte) []byte {
 	return t.appendParams(dst, v[at+1:])
 }
 
-// appendParams appends "?" and the parameters of a query that are named, or nothing.
+// appendParams appends "?" and the named parameters of a query, or nothing.
 func (t *Treatment) appendParams(dst, query []byte) []byte {
 	if end := bytes.IndexByte(query, '#'); end >= 0 {
 		query = query[:end]
 	}
 	mark := byte('?')
 	for len(query) > 0 {
-		// Some applications take a semicolon for an ampersand.
+		// Some applications accept a semicolon as a separator.
 		end := bytes.IndexAny(query, "&;")
 		pair := query
 		if end >= 0 {
@@ -101,9 +100,9 @@ func (u *url) appendSite(dst []byte) []byte {
 	return append(append(append(dst, u.scheme...), "://"...), u.host...)
 }
 
-// split cuts a URL that begins with a scheme or a slash, or "*". It reports false for
-// anything else, and for what may have a user in it: nobody can say where
-// http://joe:pa?ss/word@host/ was to be cut.
+// split parses a URL that begins with a scheme or a slash, or is "*". It returns false for
+// anything else, and for URLs that may contain a user: http://joe:pa?ss/word@host/ cannot be
+// split reliably.
 func split(v []byte) (u url, ok bool) {
 	if len(v) == 0 {
 		return u, false
@@ -118,7 +117,7 @@ func split(v []byte) (u url, ok bool) {
 		return u, false
 	}
 	u.scheme, u.host = v[:at], v[at+len(schemeEnd):]
-	if end := bytes.IndexAny(u.host, `/\?#`); end >= 0 { // browsers take \ for /
+	if end := bytes.IndexAny(u.host, `/\?#`); end >= 0 { // browsers treat \ like /
 		u.host, u.path = u.host[:end], u.host[end:]
 		u.path = u.path[:pathEnd(u.path)]
 	}
@@ -127,8 +126,8 @@ func split(v []byte) (u url, ok bool) {
 
 var schemeEnd, slashes = []byte("://"), []byte("//")
 
-// pathEnd returns where the path ends that v begins with: at its query, its fragment or
-// its parameters, whose marks may be encoded, once or more often.
+// pathEnd returns the end of the path at the beginning of v: its query, fragment or
+// parameters, whose delimiters may be encoded, once or repeatedly.
 func pathEnd(v []byte) int {
 	for i, c := range v {
 		switch c {
@@ -151,8 +150,8 @@ func pathEnd(v []byte) int {
 	return len(v)
 }
 
-// isHost reports whether v is a host, perhaps with a port. An IPv6 address needs no
-// brackets: the pseudonym of 192.0.2.1 in http://192.0.2.1/ has none.
+// isHost reports whether v is a host, perhaps with a port. IPv6 addresses need no brackets:
+// the pseudonym of 192.0.2.1 in http://192.0.2.1/ has none.
 func isHost(v []byte) bool {
 	if _, ok := pseudonym.ParseAddr(v); ok {
 		return true
@@ -179,7 +178,7 @@ func isHostPort(v []byte) bool {
 	return isHost(v) && bytes.IndexByte(v, ':') >= 0 && v[len(v)-1] != ']'
 }
 
-// isWord reports whether v has one byte or more, all of them letters, digits or of marks.
+// isWord reports whether v is not empty and consists of letters, digits and marks.
 func isWord(v []byte, marks string) bool {
 	for _, c := range v {
 		if !(c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'z' || bytes.IndexByte([]byte(marks), c) >= 0) {
@@ -189,7 +188,7 @@ func isWord(v []byte, marks string) bool {
 	return len(v) > 0
 }
 
-// AppendQuery appends what is left of a query that stands by itself, ?a=b or nothing.
+// AppendQuery appends the rest of a separately logged query, ?a=b or nothing.
 func (t *Treatment) AppendQuery(dst, v []byte, h Hasher) []byte {
 	switch {
 	case t.IsWhole():

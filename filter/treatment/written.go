@@ -8,27 +8,27 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Doubt is what is wrong with a line that was written.
+// Doubt is what is wrong with a written line.
 type Doubt uint8
 
 const (
 	NoDoubt   Doubt = iota
 	Address4        // an IPv4 address that is not a pseudonym
-	Address6        // an IPv6 address that is none
-	HostName        // a client that is neither an address nor struck out
+	Address6        // an IPv6 address that is not a pseudonym
+	HostName        // a client that is neither an address nor redacted
 	NoHash          // a field that should be a hash
-	Untreated       // a treatment changes it
-	Unfit           // it does not have the format, of a stream that lists its fields
-	Unchosen        // it does not fit the conditions
-	Vague           // nobody can tell whether it does: what they are about was replaced
-	OldLine         // it is of a day before that of its file
-	Unclear         // nobody can tell: a pseudonym stands in the midst of other words
-	Closed          // it is of a group with too few people
-	Groupless       // nobody can tell of which group it is
+	Untreated       // a treatment, done again, changes it
+	Unfit           // not in the format of a stream that lists its fields
+	Unchosen        // does not match the conditions
+	Vague           // unknown whether it matches the conditions: what they test was replaced
+	OldLine         // from an earlier day than its file
+	Unclear         // unknown: it has words chosen by a client, among which a pseudonym cannot be recognized
+	Closed          // in a group with too few people
+	Groupless       // in an unknown group
 )
 
-// Written returns the Plan by which lines that a stream wrote in its own format are treated
-// once more, which changes none of them. written is that format.
+// Written returns the Plan that checks lines written in a stream's own format: treating them
+// again does not change them. written is that format.
 func Written(s *policy.Stream, written *format.LogFormat) *Plan {
 	directives, kinds := written.Directives(), written.Roles()
 	plan := &Plan{other: make([]*Treatment, len(directives)+1), users: make([]bool, len(directives)+1)}
@@ -46,7 +46,7 @@ func Written(s *policy.Stream, written *format.LogFormat) *Plan {
 		case name == "client" && t.Kind == policy.OnlyNets:
 			plan.Nets = &t.Treatment
 		case name == "client":
-			plan.Mode, _ = pseudonym.ParseMode(t.String()) // Compile has looked at it
+			plan.Mode, _ = pseudonym.ParseMode(t.String()) // Compile has checked it
 		}
 		if at := slices.Index(directives, name); at >= 0 && kinds[at] == format.RoleOther {
 			plan.other[at+1] = t
@@ -58,12 +58,12 @@ func Written(s *policy.Stream, written *format.LogFormat) *Plan {
 	return plan
 }
 
-// spareConnect leaves the target of a CONNECT as it is, which stands by itself where the
-// request line was split into its parts.
+// spareConnect keeps the target of a CONNECT, which is separate if the request line was
+// split into its parts.
 func (t *Treatment) spareConnect() {
 	do := t.do
 	if do == nil {
-		return // it is left out
+		return // dropped
 	}
 	t.do = func(t *Treatment, h Hasher, dst, v []byte) []byte {
 		if isHostPort(v) {
@@ -73,8 +73,8 @@ func (t *Treatment) spareConnect() {
 	}
 }
 
-// Again returns the Plan for lines that were treated by it: which users are passwords was
-// told then, and shows no more where the status is left out.
+// Again returns the Plan for lines that were written by it: users were distinguished from
+// passwords then, which can no longer be done if the status was dropped.
 func (p *Plan) Again(written format.Parser) *Plan {
 	again := *p
 	again.Pieces = nil

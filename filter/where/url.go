@@ -7,11 +7,11 @@ import (
 	"hushpipe/format/policy"
 )
 
-// maxKept bounds the scratch memory that is kept from one line to the next.
+// maxKept bounds the scratch memory kept from line to line.
 const maxKept = 64 << 10
 
-// split finds path and query in the target, once a line. Of host:port, as CONNECT has
-// it, there is no path.
+// split finds path and query in the target, once per line. The target host:port of CONNECT
+// has no path.
 func (m *Matcher) split() {
 	if m.looked {
 		return
@@ -56,8 +56,7 @@ func reuse(b []byte) []byte {
 	return b[:0]
 }
 
-// appendPath appends a path decoded once, with slashes merged: those that were encoded,
-// too.
+// appendPath appends a path, decoded once, with slashes merged, including encoded ones.
 func appendPath(dst, path []byte) []byte {
 	begin := len(dst)
 	for i := 0; i < len(path); i++ {
@@ -137,7 +136,7 @@ func (m *Matcher) asks(queries []policy.Query) bool {
 	return false
 }
 
-// form decodes a part of a query, if need be into scratch.
+// form decodes a part of a query, using scratch if necessary.
 func form(scratch *[]byte, s []byte) []byte {
 	if bytes.IndexByte(s, '%') < 0 && bytes.IndexByte(s, '+') < 0 {
 		return s
@@ -146,8 +145,8 @@ func form(scratch *[]byte, s []byte) []byte {
 	return *scratch
 }
 
-// glob is a pattern in which a star matches any bytes, also none: the literals
-// between its stars.
+// glob is a pattern in which a star matches any bytes, or none: the literals between the
+// stars.
 type glob struct {
 	first, last string
 	middle      [][]byte
@@ -177,8 +176,8 @@ func matches(globs []glob, b []byte) bool {
 	return false
 }
 
-// match takes each literal at the first place where it stands: if the pattern fits at
-// all, then so it does. Nothing is tried twice.
+// match takes the first occurrence of each literal: if the pattern matches at all, it
+// matches that way, so there is no backtracking.
 func (g *glob) match(b []byte) bool {
 	if !g.stars {
 		return string(b) == g.first

@@ -1,5 +1,5 @@
-// Package where implements the conditions of a policy: which streams a line goes to, and
-// by which event it is named.
+// Package where evaluates the conditions of a policy: which streams a line goes to, and
+// which event it is.
 package where
 
 import (
@@ -11,8 +11,8 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Facts are what conditions look at, as the line has it. What the line does not have is
-// zero, and fits no value.
+// Facts are the parts of a line that conditions test. Missing parts are zero, and match no
+// value.
 type Facts struct {
 	Status int
 	Method []byte
@@ -22,33 +22,34 @@ type Facts struct {
 	Client pseudonym.Addr
 	HasIP  bool // Client is an address
 
-	// Nothing is known of the line: what unless leaves out could be in it.
+	// Unknown is set if the line could not be parsed, so that it may contain anything that
+	// unless excludes.
 	Unknown bool
 }
 
-// Matcher has the conditions of a policy. It works in memory of its own, allocates
-// nothing for a line, and serves one goroutine. The work for a line is bounded by the
-// length of the line times that of the conditions.
+// Matcher evaluates the conditions of a policy. It does not allocate, and its time for a
+// line is bounded by the length of the line times that of the conditions. One goroutine uses
+// it.
 type Matcher struct {
 	events  []event
-	names   []string // of the events, in the order of their first condition
+	names   []string // names of events, in the order of their first condition
 	streams []stream
-	named   bool // a stream asks for events
-	looks   bool // a stream has conditions, or asks for events
+	named   bool // some stream uses events
+	looks   bool // some stream has conditions, or uses events
 
-	hosts, clients, requests bool // what conditions are about
+	hosts, clients, requests bool // some condition tests these
 
 	lastLine
 }
 
-// lastLine is what a Matcher knows of it.
+// lastLine is the state of the current line.
 type lastLine struct {
 	facts  *Facts
 	path   []byte // decoded
-	query  []byte // as it is
-	fits   []bool // by name
-	first  int    // the event that names the line, -1 for none
-	looked bool   // path and query are there
+	query  []byte // raw
+	fits   []bool // by index in names
+	first  int    // index of the line's event, -1: none
+	looked bool   // path and query are set
 
 	decodedPath, decodedName, decodedValue []byte
 }
@@ -56,7 +57,7 @@ type lastLine struct {
 type event struct {
 	name   int
 	where  *condition
-	unless *condition // nil: leaves nothing out
+	unless *condition // nil: excludes nothing
 }
 
 type stream struct {
@@ -100,7 +101,7 @@ func (m *Matcher) LooksAtRequest() bool { return m.requests }
 // HasGate reports whether a stream has a gate, by its index in the policy.
 func (m *Matcher) HasGate(stream int) bool { return m.streams[stream].gate }
 
-// Look takes the facts of a line, which stay as they are until the next call.
+// Look sets the facts of a line, which must not change until the next call.
 func (m *Matcher) Look(f *Facts) {
 	m.facts, m.looked, m.first = f, false, -1
 	if !m.named {
@@ -118,8 +119,8 @@ func (m *Matcher) Look(f *Facts) {
 	}
 }
 
-// Event returns the name of the first event that the line fits, "" where it fits none, or
-// where no stream asks.
+// Event returns the name of the first event that matches the line, "" if none does or no
+// stream uses events.
 func (m *Matcher) Event() string {
 	if m.first < 0 {
 		return ""
@@ -127,20 +128,20 @@ func (m *Matcher) Event() string {
 	return m.names[m.first]
 }
 
-// Fits reports whether the line goes to a stream, by its index in the policy. A line of
-// which nothing is known goes to none that leaves lines out. Gates are not looked at.
+// Fits reports whether the line goes to a stream, by its index in the policy. A line with
+// unknown contents goes to no stream that excludes lines. Fits ignores gates.
 func (m *Matcher) Fits(stream int) bool {
 	s := &m.streams[stream]
 	return (s.where == nil || m.holds(s.where)) && (s.unless == nil || !m.facts.Unknown && !m.holds(s.unless))
 }
 
-// Chooses reports whether a stream takes some lines alone, by its index in the policy.
+// Chooses reports whether a stream only takes certain lines, by its index in the policy.
 func (m *Matcher) Chooses(stream int) bool {
 	s := m.streams[stream]
 	return s.where != nil || s.unless != nil
 }
 
-// condition is a policy.Condition that is ready. Of what has no value, all lines fit.
+// condition is a compiled policy.Condition. Keys without a value match every line.
 type condition struct {
 	byStatus bool
 	status   [16]uint64 // a bit for each code
@@ -155,14 +156,14 @@ type condition struct {
 	queries  []policy.Query
 }
 
-// network is the addresses from one to another, both included. One of IPv6 has no IPv4
-// address, though in their form in IPv6 (::ffff:0:0/96) these lie in ::/0.
+// network is the range of addresses from from to to, inclusive. An IPv6 network contains no
+// IPv4 address, although their IPv6 form (::ffff:0:0/96) is in ::/0.
 type network struct {
 	from, to pseudonym.Addr
 	is4      bool
 }
 
-// compile returns nil for a condition that all lines fit.
+// compile returns nil for a condition that matches every line.
 func (m *Matcher) compile(c *policy.Condition) *condition {
 	if c.IsZero() {
 		return nil
@@ -198,7 +199,7 @@ func (m *Matcher) compile(c *policy.Condition) *condition {
 	return out
 }
 
-// holds reports whether the line fits all keys. What costs least comes first.
+// holds reports whether the line matches all keys. Cheap tests come first.
 func (m *Matcher) holds(c *condition) bool {
 	f := m.facts
 	if s := f.Status; c.byStatus && (s < 0 || s >= len(c.status)*64 || c.status[s/64]&(1<<(s%64)) == 0) {
@@ -252,8 +253,8 @@ func isOne(values []string, b []byte) bool {
 	return false
 }
 
-// isNobody reports whether a line names no user. httpd writes a name that is empty as
-// two quotation marks (log_remote_user in modules/loggers/mod_log_config.c).
+// isNobody reports whether a line names no user. httpd logs an empty name as two quotation
+// marks (log_remote_user in modules/loggers/mod_log_config.c).
 func isNobody(user []byte) bool {
 	return len(user) == 0 || string(user) == "-" || string(user) == `""`
 }
@@ -268,7 +269,7 @@ func isWithin(networks []network, a pseudonym.Addr) bool {
 	return false
 }
 
-// isHost compares names without a port, in any case.
+// isHost compares host names without a port, ignoring case.
 func isHost(hosts []string, b []byte) bool {
 	b = withoutPort(b)
 	for _, h := range hosts {
@@ -279,7 +280,7 @@ func isHost(hosts []string, b []byte) bool {
 	return false
 }
 
-// withoutPort cuts what is behind the last colon, but not within an IPv6 address.
+// withoutPort removes the part after the last colon, but not within an IPv6 address.
 func withoutPort(b []byte) []byte {
 	if i := bytes.LastIndexByte(b, ':'); i >= 0 && (bytes.IndexByte(b, ':') == i || b[0] == '[' && b[i-1] == ']') {
 		b = b[:i]
@@ -290,7 +291,8 @@ func withoutPort(b []byte) []byte {
 	return b
 }
 
-// equalFold compares b with a lower-case name; DNS knows ASCII letters.
+// equalFold compares b with a lower-case name, ignoring the case of ASCII letters, as DNS
+// does.
 func equalFold(lower string, b []byte) bool {
 	for i := range b {
 		c := b[i]

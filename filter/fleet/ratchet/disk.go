@@ -12,8 +12,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Read returns the states in d; none where it is not in a fleet. Beside an error, those
-// are good that could be read.
+// Read returns the states in d; none if it is in no fleet. With an error, it returns those
+// that could be read.
 func Read(d *dir.Dir) (Chain, error) {
 	if names, err := d.Names(dir.Fleet); len(names) == 0 || err != nil {
 		return nil, err
@@ -26,7 +26,8 @@ func Read(d *dir.Dir) (Chain, error) {
 	return read(d)
 }
 
-// read is Read for who has the lock: a state that is being overwritten would be another.
+// read is Read for callers that hold the lock, without which a state may be being
+// overwritten.
 func read(d *dir.Dir) (c Chain, err error) {
 	names, err := d.Names(dir.Fleet) // sorted, and so by day
 	if err != nil {
@@ -39,7 +40,7 @@ func read(d *dir.Dir) (c Chain, err error) {
 			continue
 		}
 		secret, err := d.ReadSecret(dir.Fleet, name)
-		if dir.IsShredded(err) { // a crash came between overwriting and removing it
+		if dir.IsShredded(err) { // a crash interrupted its deletion
 			continue
 		}
 		if err != nil {
@@ -50,10 +51,10 @@ func read(d *dir.Dir) (c Chain, err error) {
 	return c, dir.Join(errs...)
 }
 
-// Advance moves the state in d on to a day, and overwrites those of days before it, also where
-// one cannot be read: nothing follows from that. It does
-// so in any process: a state must not outlive the days that it opens, whether or not the
-// one that needs it runs. Where another process has the lock, that one does it.
+// Advance derives the state of a day in d, and overwrites those of earlier days, even if one
+// cannot be read, since nothing can be derived from it. Every process does this: a state
+// must not outlive its days, whether or not the process that needs it runs. If another
+// process holds the lock, it leaves the work to that.
 func Advance(d *dir.Dir, day civil.Day) (deleted []string, err error) {
 	names, err := d.Names(dir.Fleet)
 	if err != nil || !slices.ContainsFunc(names, func(name string) bool { return isBefore(name, day) }) {
@@ -70,8 +71,7 @@ func Advance(d *dir.Dir, day civil.Day) (deleted []string, err error) {
 	return advance(d, day)
 }
 
-// isBefore reports whether a file of Fleet, or a copy that an operator made, is of a day
-// before.
+// isBefore reports whether a file in Fleet, or a copy of one, is of an earlier day.
 func isBefore(name string, day civil.Day) bool {
 	of, ok := dir.ExpiryDay(dir.Fleet, name)
 	return ok && of < day
@@ -91,9 +91,9 @@ func advance(d *dir.Dir, day civil.Day) (deleted []string, err error) {
 	return deleted, dir.Join(readErr, err)
 }
 
-// exposed reports whether others could read the state that the one of a day follows from.
+// exposed reports whether others could read the state from which that of a day is derived.
 func exposed(d *dir.Dir, c Chain, day civil.Day) (yes bool) {
-	names, _ := d.Names(dir.Fleet) // they were read a moment ago
+	names, _ := d.Names(dir.Fleet) // listing has just succeeded
 	for _, s := range c {
 		if s.Day <= day {
 			yes = slices.Contains(names, dir.StateFile(s.Day)+dir.ExposedSuffix)
@@ -102,7 +102,7 @@ func exposed(d *dir.Dir, c Chain, day civil.Day) (yes bool) {
 	return yes
 }
 
-// put makes the state of a day, unless there is one.
+// put stores the state of a day, unless there is one.
 func put(d *dir.Dir, s State) error {
 	err := d.CreateSecret(dir.Fleet, dir.StateFile(s.Day), s.Secret)
 	if errors.Is(err, fs.ErrExist) {
@@ -111,7 +111,7 @@ func put(d *dir.Dir, s State) error {
 	return err
 }
 
-// shred overwrites and removes files of Fleet.
+// shred overwrites and removes files in Fleet.
 func shred(d *dir.Dir, gone func(name string) bool) (deleted []string, err error) {
 	names, err := d.Names(dir.Fleet)
 	if err != nil {
@@ -136,10 +136,9 @@ func shred(d *dir.Dir, gone func(name string) bool) (deleted []string, err error
 	return deleted, dir.Join(errs...)
 }
 
-// Adopt has d take part in a fleet by the seed that lies in it, if there is one, from a day
-// on: its states take the place of those that were there, and store keeps what else it
-// brings. Then the seed is overwritten. A crash, or an error, leaves the seed, which is
-// adopted once more.
+// Adopt makes d join a fleet from a day on, with the seed in d if there is one: the seed's
+// states replace the existing ones, store saves the rest of it, and then the seed is
+// overwritten. After a crash or an error the seed is still there, and is adopted again.
 func Adopt(d *dir.Dir, fleet string, day civil.Day, store func(Seed) error) error {
 	seed, exposed, err := readSeed(d)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -192,7 +191,7 @@ func removeSeed(d *dir.Dir) error {
 	return d.Error("delete", "", dir.SeedName, sub.Remove(dir.SeedName))
 }
 
-// CheckFleet returns an error where d takes part in another fleet.
+// CheckFleet returns an error if d is in another fleet.
 func CheckFleet(d *dir.Dir, fleet string) error {
 	text, err := d.ReadFile(dir.Fleet, dir.FleetName)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && string(text) == fleet+"\n" {
@@ -204,7 +203,7 @@ func CheckFleet(d *dir.Dir, fleet string) error {
 	return err
 }
 
-// readSeed reads the seed in d. It says where others could read it.
+// readSeed reads the seed in d, and reports whether others could read it.
 func readSeed(d *dir.Dir) (seed Seed, exposed bool, err error) {
 	f, err := d.OpenFile("", dir.SeedName, os.O_RDONLY)
 	if err != nil {
@@ -229,7 +228,7 @@ func readSeed(d *dir.Dir) (seed Seed, exposed bool, err error) {
 	return seed, exposed, d.Error("read", "", dir.SeedName, err)
 }
 
-// ReadSeed returns the seed that still lies in d; the error is fs.ErrNotExist for none.
+// ReadSeed returns the seed in d; without one, the error is fs.ErrNotExist.
 func ReadSeed(d *dir.Dir) (Seed, error) {
 	seed, _, err := readSeed(d)
 	return seed, err

@@ -1,5 +1,5 @@
-// Package ratchet implements the state that the hosts of a fleet share and make the keys
-// of their days from. It goes forward with the days by a hash, and never back.
+// Package ratchet implements the state that the hosts of a fleet share, and from which they
+// derive the keys of their days. A hash advances it day by day; it cannot go back.
 package ratchet
 
 import (
@@ -12,23 +12,22 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Ahead is for how many days after today their keys lie ready. A filter makes tomorrow's
-// by itself where there is none, right after midnight: that of the day after must have
-// come before.
+// Ahead is for how many days after today keys are stored. Right after midnight, a filter
+// creates tomorrow's key itself if there is none: so the key of the day after tomorrow must
+// be there before.
 const Ahead = 2
 
-// State is what the hosts of a fleet share of one day. Who has that of a day can make
-// those of later days, and none of an earlier day. Whoever moves on overwrites the state
-// before.
+// State is the shared state of one day. From it the states of later days can be derived, but
+// none of an earlier day. Whoever advances it overwrites the previous one.
 //
-// Days have no zone, so that hosts from UTC-12 to UTC+14 have the same state of a date,
-// each in its own time.
+// Days have no time zone, so that hosts from UTC-12 to UTC+14 have the same state for a
+// date, each in its own time.
 type State struct {
 	Day    civil.Day
 	Secret [32]byte
 }
 
-// New returns a state that nobody has yet.
+// New returns a random state.
 func New(day civil.Day) State {
 	s := State{Day: day}
 	rand.Read(s.Secret[:])
@@ -49,22 +48,22 @@ func (s State) advanceTo(day civil.Day) State {
 func (s State) derive(purpose string) [32]byte {
 	b, err := hkdf.Expand(sha256.New, s.Secret[:], purpose, 32)
 	if err != nil {
-		panic(err) // only a length makes one
+		panic(err) // only for an invalid length
 	}
 	return [32]byte(b)
 }
 
-// Chain has the states of a fleet, by day. Each holds from its day on, until that of the
-// next: a later one does not follow from an earlier one, but was drawn anew. So nothing is
-// known of the days of one that cannot be read.
+// Chain has the states of a fleet, sorted by day. Each applies from its day until that of
+// the next, which was not derived from it but drawn at random. So the days of an unreadable
+// state are unknown.
 type Chain []State
 
-// unread is the secret of a state that cannot be read. No other is zero.
+// unread is the secret of an unreadable state. No real secret is zero.
 var unread [32]byte
 
 var errUnread = errors.New("the state of the fleet cannot be read; hint: invite this host anew")
 
-// errPast says that a state is of a later day.
+// errPast is returned for days before all states.
 var errPast = errors.New("the fleet's keys are for later days; hint: set the clock, or invite this host anew")
 
 // At returns the state of a day.

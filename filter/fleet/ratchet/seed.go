@@ -11,19 +11,18 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Seed is what a host joins a fleet by, as text:
+// Seed is what a host needs to join a fleet. As text:
 //
 //	hushpipe-fleet 1 meet
 //	state 2026-11-22 64 hexadecimal digits
 //	rooms 64 hexadecimal digits
 //	check 8 hexadecimal digits of the SHA-256 of the lines above
 //
-// There is a state at least, and each is of a later day than the one before; rooms may be
-// missing.
+// It has at least one state, each of a later day than the one before; rooms is optional.
 type Seed struct {
 	Fleet  string // see CheckName
 	States Chain
-	Rooms  [32]byte // the secret of --room-hash hmac; zero for none
+	Rooms  [32]byte // the secret of --room-hash hmac; zero: none
 }
 
 const seedHead = "hushpipe-fleet 1 "
@@ -31,7 +30,7 @@ const seedHead = "hushpipe-fleet 1 "
 // maxSeed bounds the text of a seed, in bytes.
 const maxSeed = 4096
 
-// AppendText appends the text.
+// AppendText appends the seed as text.
 func (s Seed) AppendText(dst []byte) []byte {
 	begin := len(dst)
 	dst = fmt.Appendf(dst, "%s%s\n", seedHead, s.Fleet)
@@ -51,7 +50,7 @@ func checkOf(text []byte) string {
 
 var errSeed = errors.New("is not a seed of a fleet, or not all of one; hint: make it with hushpipe fleet invite")
 
-// ParseSeed reads the text. Its error tells nothing of it.
+// ParseSeed parses the text of a seed. Its error reveals nothing of the text.
 func ParseSeed(text []byte) (s Seed, err error) {
 	at := bytes.LastIndex(text, []byte("check "))
 	if at < 1 || text[at-1] != '\n' || len(text) > maxSeed || string(text[at:]) != "check "+checkOf(text[:at])+"\n" {
@@ -87,7 +86,7 @@ func ParseSeed(text []byte) (s Seed, err error) {
 	return s, nil
 }
 
-// parseSecret reads a secret, which is never zero.
+// parseSecret parses a secret, which is never zero.
 func parseSecret(secret *[32]byte, digits string) bool {
 	b, err := hex.DecodeString(digits)
 	if err != nil || len(b) != len(secret) || hex.EncodeToString(b) != digits {
@@ -97,8 +96,8 @@ func parseSecret(secret *[32]byte, digits string) bool {
 	return *secret != [32]byte{}
 }
 
-// CheckName returns an error for what cannot be the name of a fleet: letters, digits and
-// . _ - are allowed, 64 at most.
+// CheckName returns an error for an invalid name of a fleet: letters, digits and . _ - are
+// allowed, at most 64.
 func CheckName(name string) error {
 	valid := func(c rune) bool {
 		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._-", c)
