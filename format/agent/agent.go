@@ -1,11 +1,10 @@
-// Package agent tells from a user agent what kind of client sent it: a robot and
-// for what, or the browser and the system of a person.
+// Package agent classifies user agents: a robot and its purpose, or a person's browser and
+// system.
 //
-// Robots are found by texts of three lists that are kept by others (robots.txt; its
-// first lines name them, their versions and licences; command renew/robots makes it anew)
-// and by the shapes of shapes.go. Browsers and systems are a short table of our own
-// (people.go). All that is returned are small numbers, so that nothing of what a
-// client wrote is kept.
+// Robots are found by the texts of three public lists (robots.txt; its first lines name them
+// with version and licence, and command renew/robots updates it) and by the shapes of shapes.go.
+// Browsers and systems are a short table of our own (people.go). Results are small numbers, so
+// that nothing that a client wrote is kept.
 package agent
 
 import (
@@ -14,23 +13,23 @@ import (
 	"sync"
 )
 
-// Class is what a client is for.
+// Class is the purpose of a client.
 type Class uint8
 
-// The classes. A robot is of any class but Person.
+// The classes. All but Person are robots.
 const (
 	Person     Class = iota
 	Search           // of a search engine
 	AITraining       // collects text for a model
-	AISearch         // of a search engine that answers
-	AIUser           // fetches what a person asked an assistant for
+	AISearch         // of a search engine that answers questions
+	AIUser           // fetches what a person asked an assistant about
 	Feed             // reads feeds
-	Preview          // shows a page that was linked in a message
-	Monitor          // looks whether a site is there
-	Scanner          // all others that walk through sites
-	Tool             // a library or a command
-	Headless         // a browser without a person before it
-	None             // sent no user agent
+	Preview          // previews a link in a message
+	Monitor          // checks whether a site is up
+	Scanner          // any other that crawls sites
+	Tool             // a library or a command-line tool
+	Headless         // a browser without a person
+	None             // the request had no user agent
 	NumClasses
 )
 
@@ -42,24 +41,24 @@ func (c Class) String() string { return classNames[c] }
 // Classes returns the names of the classes.
 func Classes() []string { return classNames[:] }
 
-// Agent is what is told from a user agent.
+// Agent is the result for a user agent.
 type Agent struct {
 	Class   Class
-	Robot   uint16 // of Robots: 0 where no list has a name for it, and of a person
-	Browser uint8  // of Browsers; 0 is any other, and of a robot
-	System  uint8  // of Systems; likewise
+	Robot   uint16 // index into Robots; 0 for a person, and for a robot without a name
+	Browser uint8  // index into Browsers; 0 for any other, and for a robot
+	System  uint8  // index into Systems; 0 likewise
 }
 
-// Pattern is a text of robots.txt, in lower case.
+// Pattern is a text of robots.txt, in lower case. Command renew/robots writes them.
 type Pattern struct {
 	Text               string
-	Start, End         bool // stands at the start, the end, of the user agent
-	WordStart, WordEnd bool // no letter, digit or _ stands before, behind
+	Start, End         bool // must be at the start or the end of the user agent
+	WordStart, WordEnd bool // must not be next to a letter, a digit or _
 	Class, Name        string
 }
 
-// String returns a pattern as robots.txt has it, without class and name: ^ and $ as
-// in regular expressions, < and > for the start and the end of a word.
+// String returns a pattern in the syntax of robots.txt, without class and name: ^ and $ as in
+// regular expressions, < and > for the start and the end of a word.
 func (p Pattern) String() string {
 	var b strings.Builder
 	for _, mark := range []struct {
@@ -97,16 +96,15 @@ func Sources() (sources []string) {
 	return sources
 }
 
-// Lists tells agents. It is safe for use by several goroutines.
+// Lists classifies user agents. It is safe for concurrent use.
 type Lists struct {
 	robots  automaton
 	classes []Class  // by pattern
-	names   []uint16 // by pattern: of Robots
+	names   []uint16 // by pattern: index into robot
 	robot   []string
 }
 
-// Load returns the lists that are in the program. It takes some milliseconds when it
-// is called first.
+// Load returns the lists built into the program. The first call takes some milliseconds.
 var Load = sync.OnceValue(func() *Lists {
 	l := &Lists{robot: []string{""}}
 	var patterns []Pattern
@@ -140,14 +138,14 @@ func classOf(name string) Class {
 	panic("no class of robots: " + name)
 }
 
-// Robots returns the names of robots by their number.
+// Robots returns the names of robots, for Agent.Robot.
 func (l *Lists) Robots() []string { return l.robot }
 
-// maxLength bytes of a user agent are looked at: a client can send 8 KiB.
+// maxLength is how many bytes of a user agent are considered: a client can send 8 KiB.
 const maxLength = 512
 
-// Of tells what sent a user agent, which is as it stands in the log without its
-// quotes. Its time is bounded by the agent's length, whatever stands in it.
+// Of classifies a user agent, given as in the log without its quotes. The time it takes is
+// bounded, whatever the text.
 func (l *Lists) Of(userAgent []byte) Agent {
 	if len(userAgent) == 0 || len(userAgent) == 1 && userAgent[0] == '-' {
 		return Agent{Class: None}

@@ -1,15 +1,15 @@
 package agent
 
-// automaton finds all patterns in a text in one pass: Aho and Corasick, Efficient
-// string matching, 1975. Its time does not depend on the number of patterns.
+// automaton finds all patterns in a text in one pass (Aho and Corasick, Efficient string
+// matching, 1975). Its time does not depend on the number of patterns.
 type automaton struct {
 	patterns []Pattern
-	column   [256]uint8 // of next; 0: no pattern has the byte
+	column   [256]uint8 // of next; 0 for a byte that no pattern has
 	columns  int
 	next     []uint16 // by state and column
-	ends     []int32  // by state: the pattern that ends there, or -1; the longest is found first
-	shorter  []uint16 // by state: the longest proper suffix that is the end of a pattern
-	same     []int32  // by pattern: another one of the same text, or -1
+	ends     []int32  // by state: the longest pattern that ends there, or -1
+	shorter  []uint16 // by state: the longest proper suffix at which a pattern ends
+	same     []int32  // by pattern: another one with the same text, or -1
 }
 
 func newAutomaton(patterns []Pattern) automaton {
@@ -42,7 +42,7 @@ func newAutomaton(patterns []Pattern) automaton {
 		a.same[i] = a.ends[state]
 		a.ends[state] = int32(i)
 	}
-	// Breadth first: where a text does not go on, the next state is that of its longest
+	// Breadth first: if the text does not continue, the next state is that of its longest
 	// suffix.
 	fail := make([]uint16, len(a.ends))
 	var queue []uint16
@@ -72,8 +72,8 @@ func newAutomaton(patterns []Pattern) automaton {
 	return a
 }
 
-// find returns the pattern that tells most about text, or -1: one with a name goes
-// before one without, a longer one before a shorter one.
+// find returns the most specific pattern in text, or -1: one with a name beats one without, then
+// a longer one a shorter one.
 func (a *automaton) find(text []byte, names []uint16) int {
 	best := int32(-1)
 	state := uint16(0)
@@ -97,7 +97,7 @@ func (a *automaton) before(p, q int32, names []uint16) bool {
 	return len(a.patterns[p].Text) > len(a.patterns[q].Text)
 }
 
-// holds reports whether a pattern whose text ends at end is there as it asks for.
+// holds reports whether a pattern whose text ends at end meets its conditions there.
 func (a *automaton) holds(n int32, text []byte, end int) bool {
 	p := &a.patterns[n]
 	start := end - len(p.Text)

@@ -2,9 +2,9 @@ package agent
 
 import "bytes"
 
-// token is a text, in lower case, that tells a browser or a system. The first in a
-// table that is there counts, so that what others pretend to be comes last: each
-// browser says Mozilla, most say Safari.
+// token is a text, in lower case, that identifies a browser or a system. The first one in the
+// table that occurs wins, so what others pretend to be comes last: each browser says Mozilla,
+// and most say Safari.
 type token struct {
 	text []byte
 	name string
@@ -31,7 +31,8 @@ var systemTokens = []token{
 	{[]byte("sunos"), "Solaris"}, {[]byte("haiku"), "Haiku"}, {[]byte("linux"), "Linux"}, {[]byte("x11"), "Unix"}, {[]byte("symbian"), "Symbian"}, {[]byte("blackberry"), "BlackBerry"},
 }
 
-// names lists what tokens tell, each once; 0 is what none tells.
+// names returns the names of tokens, each once, and the index of each token's name; 0 is for no
+// token.
 func names(tokens []token) (names []string, number []uint8) {
 	names = []string{"other"}
 	known := map[string]uint8{}
@@ -52,11 +53,13 @@ var (
 	systemNames, systemNumber   = names(systemTokens)
 )
 
-// Browsers and Systems return the names of browsers and systems by their number.
+// Browsers returns the names of browsers, for Agent.Browser.
 func Browsers() []string { return browserNames }
-func Systems() []string  { return systemNames }
 
-// person tells browser and system from a user agent in lower case.
+// Systems returns the names of systems, for Agent.System.
+func Systems() []string { return systemNames }
+
+// person finds browser and system in a user agent in lower case.
 func person(text []byte) Agent {
 	return Agent{Browser: first(text, browserTokens, browserNumber), System: first(text, systemTokens, systemNumber)}
 }

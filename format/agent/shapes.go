@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// shapes are the patterns of isbot that are no texts: hasShape does the same.
+// shapes are the patterns of isbot that no set of texts can express. hasShape matches them.
 var shapes = []string{
 	"(?:^|[^g])news(?!sapphire)",
 	"(?<! channel/|google/)google(?!(?:wv|app|/google| pixel))",
@@ -29,11 +29,11 @@ var shapes = []string{
 	"^mozilla/\\d\\.\\d\\s\\((?:compatible;)?(?:\\s?[\\w\\d-.]+\\/\\d+\\.\\d+)?\\)$",
 }
 
-// IsShape reports whether a pattern of isbot is a shape that this package knows.
+// IsShape reports whether this package matches a pattern of isbot as a shape. Command
+// renew/robots skips these.
 func IsShape(pattern string) bool { return slices.Contains(shapes, pattern) }
 
-// hasShape reports whether text, which is not empty, has one of the shapes, in their
-// order.
+// hasShape reports whether text, which is not empty, has one of the shapes, in their order.
 func hasShape(text []byte) bool {
 	return shapeNews(text) || shapeGoogle(text) || shapeBot(text) || notAfter(text, "scan", "cam") || notAfter(text, "http", "lib") ||
 		shapeJava(text) || shapeLastWord(text) || shapeMail(text) || shapeAI(text) ||
@@ -44,8 +44,8 @@ func hasShape(text []byte) bool {
 		shapeWordVersionName(text) || shapeMozillaWord(text) || shapeMozillaProduct(text)
 }
 
-// notRobots are texts of people's clients in which a list sees a robot: televisions
-// that send a name without spaces, a browser of a search engine, telephones.
+// notRobots are texts in people's user agents that a list takes for a robot's: televisions that
+// send a name without spaces, the browser of a search engine, phones.
 var notRobots = [][]byte{
 	[]byte("smarttv_"), []byte("pr(ucbrowser"), []byte("sogoumobilebrowser"), []byte("sogoumse"), []byte("; discovery"), []byte("gm discovery"),
 	[]byte("opera/9.80,"), []byte(".catcher"), []byte("bot tab"),
@@ -66,12 +66,12 @@ func shaped(text []byte) (Class, bool) {
 	case !hasShape(text):
 		return Person, false
 	case shapeProduct(text) || wordSlashWord(text, "-", "", 1):
-		return Tool, true // a name and a version, as libraries send them
+		return Tool, true // a name and a version, typical of libraries
 	}
 	return Scanner, true
 }
 
-// notAfter finds a word where it does not stand behind another.
+// notAfter reports whether word occurs anywhere without before in front of it.
 func notAfter(text []byte, word, before string) bool {
 	for i := index(text, word, 0); i >= 0; i = index(text, word, i+1) {
 		if !endsWith(text[:i], before) {
@@ -81,7 +81,7 @@ func notAfter(text []byte, word, before string) bool {
 	return false
 }
 
-// index returns the place of word in text at or behind from, or -1.
+// index returns the first index of word in text, from from on, or -1.
 func index(text []byte, word string, from int) int {
 	for {
 		n := bytes.IndexByte(text[from:], word[0])
@@ -146,7 +146,7 @@ func shapeJava(text []byte) bool {
 	return false
 }
 
-// shapeLastWord: "; word;" at the end.
+// shapeLastWord matches "; word;" at the end.
 func shapeLastWord(text []byte) bool {
 	rest, ok := bytes.CutSuffix(text, []byte(";"))
 	word := trimWordRight(rest)
@@ -163,7 +163,7 @@ func trimWordRight(text []byte) []byte {
 
 func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// skip returns how many bytes at the start of text are of a word or of more.
+// skip returns how many bytes at the start of text are word characters or in more.
 func skip(text []byte, more string) (n int) {
 	for n < len(text) && (isWord(text[n]) || strings.IndexByte(more, text[n]) >= 0) {
 		n++
@@ -178,7 +178,7 @@ func skipDigits(text []byte) (n int) {
 	return n
 }
 
-// shapeMail: a host name behind @.
+// shapeMail matches a host name behind @.
 func shapeMail(text []byte) bool {
 	for i := index(text, "@", 0); i >= 0; i = index(text, "@", i+1) {
 		rest := text[i+1:]
@@ -209,7 +209,7 @@ func shapeSearch(text []byte) bool {
 	return endsWith(text[:n], "search")
 }
 
-// shapeProduct: one name, a version perhaps, and nothing behind it or a comma.
+// shapeProduct matches a single name, perhaps with a version, up to the end or a comma.
 func shapeProduct(text []byte) bool {
 	n := skip(text, " .-(?:)%")
 	if n == 0 {
@@ -247,7 +247,7 @@ func wordSlashWord(text []byte, moreBefore, moreBehind string, least int) bool {
 	return m >= least && n+1+m == len(text)
 }
 
-// version1 returns what stands behind a version of two digits, 5.0, and a space.
+// version1 returns what follows a two-digit version such as 5.0 and a space.
 func version1(text []byte) ([]byte, bool) {
 	if len(text) < 4 || skipDigits(text[:1]) == 0 || text[1] != '.' || skipDigits(text[2:3]) == 0 || !isSpace(text[3]) {
 		return nil, false

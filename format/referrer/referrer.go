@@ -1,10 +1,9 @@
-// Package referrer tells from a Referer header where a request came from: a search
-// engine, an assistant, a social network, or another site. What is kept of it is the
-// name that a list has for it, or the host; never a path, a query or what somebody
-// searched for.
+// Package referrer classifies Referer headers: a search engine, an assistant, a social network,
+// or another site. It keeps the name from a list, or the host; never a path, a query or search
+// words.
 //
-// The hosts are in sites.txt, which command renew/sites makes from a list that is kept by
-// others; its first line says which.
+// The hosts are in sites.txt, which command renew/sites makes from a public list; its first line
+// names that.
 package referrer
 
 import (
@@ -17,7 +16,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// Kind is what a request came from.
+// Kind is the kind of place a request came from.
 type Kind uint8
 
 // The kinds.
@@ -28,7 +27,7 @@ const (
 	AI                   // an assistant
 	Social               // a social network
 	Site                 // any other
-	Campaign             // a link that names one in its URL; no header tells it
+	Campaign             // a link that names a campaign in its URL; no header shows it
 	numKinds
 )
 
@@ -39,11 +38,11 @@ func (k Kind) String() string { return kindNames[k] }
 // Kinds returns the names of the kinds.
 func Kinds() []string { return kindNames[:] }
 
-// Origin is where a request came from.
+// Origin is the place a request came from.
 type Origin struct {
 	Kind Kind
-	Name uint16 // of Names, of a Search, AI or Social
-	Host []byte // of a Site, in lower case, without port; of a Campaign its name
+	Name uint16 // for Search, AI or Social: index into Names
+	Host []byte // for Site: the host in lower case, without port; for Campaign: its name
 }
 
 //go:embed sites.txt
@@ -57,19 +56,19 @@ func Source() string {
 
 // entry is a line of sites.txt.
 type entry struct {
-	path string // below which pages are of this name, "" for all
+	path string // of the pages with this name, "" for all
 	kind Kind
 	name uint16
 }
 
-// Sites tells origins. It is safe for use by several goroutines.
+// Sites classifies origins. It is safe for concurrent use.
 type Sites struct {
 	names []string
-	hosts map[string][]entry // by host; google.{} stands for all public suffixes; longer paths first
-	stems map[string]bool    // the labels before {}
+	hosts map[string][]entry // by host, longer paths first; google.{} is for all public suffixes
+	stems map[string]bool    // the labels in front of {}
 }
 
-// Load returns the list that is in the program.
+// Load returns the list built into the program.
 var Load = sync.OnceValue(func() *Sites {
 	s := &Sites{hosts: map[string][]entry{}, stems: map[string]bool{}}
 	known := map[string]uint16{}
@@ -101,15 +100,15 @@ var Load = sync.OnceValue(func() *Sites {
 	return s
 })
 
-// Names returns the names of the list by their number.
+// Names returns the names of the list, for Origin.Name.
 func (s *Sites) Names() []string { return s.names }
 
 // maxHost is the longest name of a host (RFC 1035, section 2.3.4).
 const maxHost = 253
 
-// Of tells where a request came from by its Referer, as it stands in the log without
-// its quotes. own are the hosts of the site itself, in lower case, without "www.". Host
-// lies in scratch, whose memory is used again.
+// Of classifies a Referer, given as in the log without its quotes. own are the hosts of the site
+// itself, in lower case, without "www.". Host is valid until scratch is used again; Of returns
+// scratch, perhaps grown.
 func (s *Sites) Of(value []byte, own []string, scratch []byte) (o Origin, _ []byte) {
 	if len(value) == 0 || len(value) == 1 && value[0] == '-' {
 		return Origin{}, scratch
@@ -155,7 +154,8 @@ func (s *Sites) Of(value []byte, own []string, scratch []byte) (o Origin, _ []by
 	return Origin{Kind: Site, Host: name}, scratch
 }
 
-// isScheme accepts the schemes of pages and of programs that open them, android-app.
+// isScheme reports whether b is the scheme of pages, or of programs that open them, such as
+// android-app.
 func isScheme(b []byte) bool {
 	switch string(b) {
 	case "http", "https", "android-app", "ios-app":
@@ -164,7 +164,7 @@ func isScheme(b []byte) bool {
 	return false
 }
 
-// find looks a host up, then with its public suffix left out, then the domains above.
+// find looks up a host, then the host without its public suffix, then its parent domains.
 func (s *Sites) find(host, path, spare []byte) (entry, bool) {
 	if e, ok := match(s.hosts[string(host)], path); ok {
 		return e, true
@@ -196,8 +196,8 @@ func (s *Sites) find(host, path, spare []byte) (entry, bool) {
 	}
 }
 
-// isSuffix tells a top-level domain, or a usual domain of one country below which names
-// are registered: co.uk. It allocates nothing, as publicsuffix does.
+// isSuffix reports whether text is a top-level domain, or a common second-level domain of a
+// country below which names are registered: co.uk. Unlike publicsuffix, it does not allocate.
 func isSuffix(text []byte) bool {
 	first, country, two := bytes.Cut(text, []byte("."))
 	if !two {
@@ -210,7 +210,7 @@ func isSuffix(text []byte) bool {
 	return false
 }
 
-// match returns the first of entries that has path.
+// match returns the first of entries whose path is a prefix of path.
 func match(entries []entry, path []byte) (entry, bool) {
 	for _, e := range entries {
 		if bytes.HasPrefix(path, []byte(e.path)) {
@@ -220,8 +220,8 @@ func match(entries []entry, path []byte) (entry, bool) {
 	return entry{}, false
 }
 
-// Domain returns the domain of a host that somebody registered: its public suffix and
-// one label; the host itself where it is a suffix, or an address.
+// Domain returns the registered domain of a host: its public suffix and one more label. It
+// returns a host that is itself a suffix, or an address, unchanged.
 func Domain(host string) string {
 	if domain, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
 		return domain

@@ -1,4 +1,4 @@
-// Package pagetest holds what the tests of pages share: a browser, and what it shows.
+// Package pagetest drives a real browser for the tests of pages.
 package pagetest
 
 import (
@@ -28,7 +28,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience is for a machine under load; nothing waits that long when all is well.
+// patience is long enough for a machine under load; no wait takes that long unless something
+// fails.
 const patience = 2 * time.Minute
 
 // Chromium starts a browser that ends with the test.
@@ -58,10 +59,10 @@ func Chromium(t *testing.T) context.Context {
 	return ctx
 }
 
-// Action is what a browser is told to do.
+// Action is a step of the browser.
 type Action = chromedp.Action[chromedp.Void]
 
-// Tab shows pages and hears what they ask for and complain about.
+// Tab shows pages and records their requests and console messages.
 type Tab struct {
 	*testing.T
 	Ctx   context.Context
@@ -72,8 +73,8 @@ type Tab struct {
 	complaints []string
 }
 
-// Open shows a page on a screen of 1100 by 900, and fails at the end if it asked for
-// anything or the console has a word.
+// Open shows a page on a screen of 1100 by 900. The test fails at the end if the page requested
+// anything or wrote to the console.
 func Open(t *testing.T, browser context.Context, text []byte, first ...Action) *Tab {
 	t.Helper()
 	b := OpenQuietly(t, browser, text, first...)
@@ -86,7 +87,7 @@ func Open(t *testing.T, browser context.Context, text []byte, first ...Action) *
 	return b
 }
 
-// OpenQuietly is Open that lets the page ask and complain.
+// OpenQuietly is Open without these checks.
 func OpenQuietly(t *testing.T, browser context.Context, text []byte, first ...Action) *Tab {
 	t.Helper()
 	b := &Tab{T: t}
@@ -127,13 +128,13 @@ func (b *Tab) Load(text []byte) {
 	b.Until("the charts are drawn", `document.querySelectorAll('canvas').length === document.querySelectorAll('.chart').length`)
 }
 
-// Do has the browser do something.
+// Do runs actions in the browser.
 func (b *Tab) Do(actions ...Action) {
 	b.Helper()
 	require.NoError(b, chromedp.Do(b.Ctx, actions...))
 }
 
-// Eval returns the value of an expression of JavaScript.
+// Eval returns the value of a JavaScript expression.
 func Eval[V any](b *Tab, expression string) V {
 	b.Helper()
 	v, err := chromedp.Run(b.Ctx, chromedp.Evaluate[V](expression))
@@ -141,8 +142,7 @@ func Eval[V any](b *Tab, expression string) V {
 	return v
 }
 
-// Until asks in the page, since chromedp.Poll needs eval, which the page's
-// policy forbids.
+// Until polls within the page, since chromedp.Poll needs eval, which the page's policy forbids.
 func (b *Tab) Until(what, condition string) {
 	b.Helper()
 	require.Eventually(b, func() bool {
@@ -159,20 +159,21 @@ func (b *Tab) Picture(name string) {
 	require.NoError(b, os.WriteFile(filepath.Join(b.ArtifactDir(), name+".png"), text, 0o600))
 }
 
-// Pixels counts those of a chart that have the colour of a custom property.
+// Pixels counts the pixels of a chart with the colour of a custom property.
 func (b *Tab) Pixels(chart, property string) int {
 	b.Helper()
 	return Eval[int](b, fmt.Sprintf(Pixels, chart, property))
 }
 
-// PixelsBelow is pixels of the part below the columns, where the labels are.
+// PixelsBelow is Pixels for the part below the columns, where the labels are.
 func (b *Tab) PixelsBelow(chart, property string) int {
 	b.Helper()
 	return Eval[int](b, fmt.Sprintf(strings.Replace(Pixels, "i = 0;", `i = 4 * canvas.width * Math.round(
     (document.querySelector('#%[1]s .u-over').offsetTop + document.querySelector('#%[1]s .u-over').offsetHeight + 4) * devicePixelRatio);`, 1), chart, property))
 }
 
-// Pixels counts those of a chart that have the colour of a custom property, by their names.
+// Pixels is the format of an expression that counts the pixels of a chart with the colour of a
+// custom property: the ID of the chart, and the name of the property.
 const Pixels = `(() => {
   const canvas = document.querySelector('#%[1]s canvas');
   const hex = getComputedStyle(document.documentElement).getPropertyValue('--%[2]s').trim();
@@ -185,30 +186,30 @@ const Pixels = `(() => {
   return n;
 })()`
 
-// Hover moves the mouse over a chart, to a part of its width.
+// Hover moves the mouse to a point of a chart, given as a part of its width.
 func (b *Tab) Hover(chart string, part float64) {
 	b.Helper()
 	x, y := b.At(chart, part)
 	b.Do(chromedp.MouseEvent(chromedp.MouseMoved, x, y))
 }
 
-// At returns where on the screen a part of a chart's width is.
+// At returns the position on the screen of a point of a chart, given as a part of its width.
 func (b *Tab) At(chart string, part float64) (x, y float64) {
 	b.Helper()
 	box := Eval[struct{ X, Y, Width, Height float64 }](b, fmt.Sprintf(`(() => { const e = document.querySelector('#%s .u-over'); e.scrollIntoView({ block: 'center' }); return e.getBoundingClientRect().toJSON(); })()`, chart))
 	return box.X + part*box.Width, box.Y + box.Height/2
 }
 
-// Tip is what the tooltip of a chart says.
+// Tip returns an expression for the text of a chart's tooltip.
 func Tip(chart string) string {
 	return `document.querySelector('#` + chart + ` .tip').innerText.replaceAll('\n', '|')`
 }
 
-// Ends is the first and the last day that a chart shows.
+// Ends is the format of an expression for the first and the last day that a chart shows.
 const Ends = `[...document.querySelectorAll('#%s .ends span')].map(e => e.textContent).join('|')`
 
-// Difference is the mean one of two pictures, 0…1, in squares of 20 pixels: the
-// fonts' hinting is no part of the page.
+// Difference returns the mean difference of two pictures, 0…1, over squares of 20 pixels, which
+// hide the hinting of fonts.
 func Difference(t *testing.T, a, b []byte) float64 {
 	t.Helper()
 	var pictures [2]image.Image
@@ -241,14 +242,14 @@ func Difference(t *testing.T, a, b []byte) float64 {
 	return sum / n
 }
 
-// Dark is what a reader asks for who prefers it.
+// Dark emulates a reader who prefers dark colours.
 var Dark = emulated(emulation.SetEmulatedMediaParams{
 	Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
 
-// Printed shows what would be printed.
+// Printed emulates print.
 var Printed = emulated(emulation.SetEmulatedMediaParams{Media: "print"})
 
-// Shown is a screen in light colours again.
+// Shown emulates a screen with light colours again.
 var Shown = emulated(emulation.SetEmulatedMediaParams{})
 
 func emulated(media emulation.SetEmulatedMediaParams) Action {
@@ -258,10 +259,10 @@ func emulated(media emulation.SetEmulatedMediaParams) Action {
 	})
 }
 
-// LeftButton is held down.
+// LeftButton holds the left button down.
 func LeftButton(p *input.DispatchMouseEventParams) { p.Button, p.ClickCount = input.MouseButtonLeft, 1 }
 
-// Faint returns the texts with less contrast than 4.5 to 1, as in
+// Faint returns the texts whose contrast is below 4.5 to 1, as in
 // https://www.w3.org/TR/WCAG22/#contrast-minimum.
 func (b *Tab) Faint() []string {
 	b.Helper()
@@ -281,7 +282,7 @@ func (b *Tab) Faint() []string {
 })()`)
 }
 
-// Complaints returns what the console has of the page so far.
+// Complaints returns the console messages so far.
 func (b *Tab) Complaints() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

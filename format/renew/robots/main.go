@@ -1,17 +1,16 @@
-// Command robots makes robots.txt of package agent from three lists of robots. Their
-// files are its arguments, in this order:
+// Command robots makes robots.txt of package agent from three lists of robots. Its arguments are
+// their files, in this order,
 //
 //	src/patterns.json        of github.com/omrilotan/isbot
 //	crawler-user-agents.json of github.com/monperrus/crawler-user-agents
 //	robots.json              of github.com/ai-robots-txt/ai.robots.txt
 //
-// and after each its version, which is written into the first lines. In the
-// directory of package agent:
+// each followed by its version, which goes into the first lines. Run it in the directory of
+// package agent:
 //
 //	go run ../renew/robots patterns.json 5.2.1 crawler-user-agents.json 1.60.0 robots.json 1.46 >new && mv new robots.txt
 //
-// A pattern that it cannot turn into texts to look for is reported, and then belongs
-// into shapes.go.
+// It reports each pattern that it cannot expand into texts; such a pattern belongs in shapes.go.
 package main
 
 import (
@@ -29,22 +28,21 @@ import (
 	"hushpipe/format/agent"
 )
 
-// general are names of ai.robots.txt that other agents have as a word.
+// general are names in ai.robots.txt that are also ordinary words in other agents.
 var general = []string{"code", "spider", "operator", "openai", "lcc", "yak", "trae"}
 
-// classOfTag gives the classes of crawler-user-agents by its tags, the more telling
-// first.
+// classOfTag maps tags of crawler-user-agents to classes, the most specific first.
 var classOfTag = []struct{ tag, class string }{
 	{"ai-crawler", "ai-training"}, {"search-engine", "search"}, {"feed-reader", "feed"}, {"social-preview", "preview"},
 	{"monitoring", "monitor"}, {"browser-automation", "headless"}, {"http-library", "tool"},
 }
 
-// isBuild matches the builds of Android that the list has for robots that pretend to
-// be a telephone: telephones have them as well.
+// isBuild matches Android builds that the list has for robots that pretend to be a phone: real
+// phones have them too.
 var isBuild = regexp.MustCompile(`^[A-Z]{2}\d[A-Z]\\?\.\d{6}`)
 
-// telling reports whether a text is no part of another word: others are looked for as
-// words of their own.
+// telling reports whether a text is too specific to occur within a word. Any other must match a
+// whole word.
 func telling(text string) bool {
 	return strings.ContainsAny(text, "/ ") || strings.Contains(text, "bot") || strings.Contains(text, "crawl") || strings.Contains(text, "spider")
 }
@@ -64,7 +62,7 @@ func main() {
 	var ai map[string]struct{ Function string }
 	read(os.Args[5], &ai)
 
-	lines := map[string]agent.Pattern{} // by text: of several lists the most telling
+	lines := map[string]agent.Pattern{} // by text, the most specific of several lists
 	add := func(texts []agent.Pattern, class, name string) {
 		for _, p := range texts {
 			p.Class, p.Name = class, name
@@ -139,8 +137,8 @@ func read(name string, into any) {
 	}
 }
 
-// classOfFunction gives the class of a robot of ai.robots.txt, which says in a
-// sentence what it is for.
+// classOfFunction returns the class of a robot of ai.robots.txt, given the sentence that
+// describes its function.
 func classOfFunction(name, function string) string {
 	f := strings.ToLower(function)
 	has := func(words ...string) bool {
@@ -156,7 +154,7 @@ func classOfFunction(name, function string) string {
 	}
 }
 
-// classOfWord gives the class of a pattern that stands for robots of many names.
+// classOfWord returns the class of a pattern that matches robots of many names.
 func classOfWord(pattern string) string {
 	for _, c := range []struct {
 		class string
@@ -176,7 +174,7 @@ func classOfWord(pattern string) string {
 	return "scanner"
 }
 
-// nameOf gives the name of a robot by the pattern that finds it.
+// nameOf derives the name of a robot from its pattern.
 func nameOf(pattern string) string {
 	name, _, _ := strings.Cut(pattern, "|")
 	name = strings.NewReplacer(`(^| )`, "", `([^-]|$)`, "", `[\s\S]*`, " ", `\d\.\d+ `, "", `\b`, "", `\`, "", "^", "", "$", "").Replace(name)
@@ -189,7 +187,7 @@ func nameOf(pattern string) string {
 	return strings.Trim(name, " /:;,-")
 }
 
-// textsOf expands a pattern into the texts that it finds, in lower case.
+// textsOf expands a pattern into the texts that it matches, in lower case.
 func textsOf(pattern string) ([]agent.Pattern, error) {
 	re, err := syntax.Parse(pattern, syntax.Perl|syntax.FoldCase)
 	if err != nil {
@@ -274,7 +272,7 @@ func expand(re *syntax.Regexp) ([]agent.Pattern, error) {
 	return nil, fmt.Errorf("no text: %s", re.Op)
 }
 
-// join puts b behind a.
+// join appends b to a.
 func join(a, b agent.Pattern, last bool) (agent.Pattern, error) {
 	switch {
 	case b.WordStart && b.WordEnd && b.Text == "":

@@ -1,11 +1,11 @@
-// Command sites makes sites.txt of package referrer from the three files of
-// github.com/matomo-org/searchengine-and-social-list, which are its arguments behind
-// the date of the list:
+// Command sites makes sites.txt of package referrer from three files of
+// github.com/matomo-org/searchengine-and-social-list, which are its arguments, after the date of
+// the list:
 //
 //	go run ../renew/sites 2026-07-15 SearchEngines.yml Socials.yml AIAssistants.yml >new && mv new sites.txt
 //
-// Of search engines only names and hosts are taken: what people searched for is not
-// looked at.
+// It takes only names and hosts of search engines, since nobody looks at what people searched
+// for.
 package main
 
 import (
@@ -43,8 +43,8 @@ func main() {
 
 type site struct{ host, name string }
 
-// sites reads the part of YAML that the lists use: names, and below them hosts,
-// for search engines under urls.
+// sites parses the part of YAML that the lists use: names, and below them hosts, for search
+// engines under urls.
 func sites(text string) (all []site) {
 	name, key := "", ""
 	for line := range strings.Lines(text) {
