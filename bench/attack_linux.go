@@ -19,19 +19,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attack is a client that sends requests of chosen bytes.
+// attack is a client that sends requests with bytes of its choice.
 type attack struct {
-	in      string // the header with the bytes; "" for the name of a room
+	in      string // the header that has the bytes; "" for the name of a room
 	pattern string
 	ip      string // hushpipe's --ip
 	rate    int    // requests a second
 	json    bool   // lines are JSON
 }
 
-// chosenSize is how many bytes are chosen of each request.
+// chosenSize is the number of chosen bytes in each request.
 const chosenSize = 24 << 10
 
-// attacks are what cost most before it was bounded, and as much as a server takes.
+// attacks are the inputs that cost most before their cost was bounded, at the largest size a
+// server accepts.
 var attacks = []attack{
 	{"User-Agent", "::1g", "ipcrypt", 1500, false},
 	{"User-Agent", ":::1g", "ipcrypt", 1500, false},
@@ -55,7 +56,7 @@ func (a attack) String() string {
 	return fmt.Sprintf("`%s` in %s%s", a.pattern, where, as)
 }
 
-// request returns what the attacker sends.
+// request returns the request of the attacker.
 func (a attack) request() request {
 	chosen := strings.Repeat(a.pattern, chosenSize/len(a.pattern))
 	if a.in == "" {
@@ -64,7 +65,7 @@ func (a attack) request() request {
 	return request{"GET /?" + idName, " HTTP/1.1\r\nHost: localhost\r\n" + a.in + ": " + chosen + "\r\n\r\n"}
 }
 
-// The lines have each header that an attack is in.
+// The formats log each header that an attack uses.
 const (
 	chosenText = `%h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\" \"%{X-Forwarded-For}i\"`
 	chosenJSON = `{\"time\":\"%{%Y-%m-%dT%H:%M:%S%z}t\",\"remote_ip\":\"%a\",\"request\":\"%r\",\"status\":\"%>s\",` +
@@ -77,32 +78,32 @@ const (
 	othersRoom        = "standup"
 )
 
-// attackBehind is how others fare beside an attack.
+// attackBehind is the effect of an attack on other clients.
 type attackBehind struct {
 	Attack  string  `json:"attack"`
 	Logger  string  `json:"logger"`
-	Rate    float64 `json:"attacks_per_second"` // that were answered, the median of the rounds
+	Rate    float64 `json:"attacks_per_second"` // answered; the median of the rounds
 	Answer  times   `json:"others_ms"`
-	Others  int     `json:"others"`                  // each from an address of its own, in all rounds
-	Counted *int    `json:"counted,omitempty"`       // of them
-	Marked  bool    `json:"lower_bound,omitempty"`   // the counts are marked as one, in a round
-	Disk    float64 `json:"disk_to_input,omitempty"` // in the round where it was most
-	// Elsewhere is how many processors had other things to do, in the round with most.
+	Others  int     `json:"others"`                  // each from its own address, in all rounds
+	Counted *int    `json:"counted,omitempty"`       // how many of them were counted
+	Marked  bool    `json:"lower_bound,omitempty"`   // counts were marked as a lower bound in some round
+	Disk    float64 `json:"disk_to_input,omitempty"` // the most of all rounds
+	// Elsewhere is the number of processors busy with other work, the most of all rounds.
 	Elsewhere float64 `json:"processors_busy_elsewhere"`
 }
 
-// attacked is what one run of an attack came to.
+// attacked is the result of one run of an attack.
 type attacked struct {
 	rate    float64
-	answers []time.Duration // of the others
+	answers []time.Duration // waits of the other clients
 	counted int
-	marked  bool // as a lower bound
+	marked  bool // counts were marked as a lower bound
 	disk    float64
-	// elsewhere is how many processors had other things to do.
+	// elsewhere is the number of processors busy with other work.
 	elsewhere float64
 }
 
-// attacks runs all attacks against cat and hushpipe in turn.
+// attacks runs all attacks, each against cat and hushpipe in turn.
 func (h harness) attacks(ctx context.Context) ([]attackBehind, error) {
 	var all []attackBehind
 	for i, a := range attacks {
@@ -116,7 +117,7 @@ func (h harness) attacks(ctx context.Context) ([]attackBehind, error) {
 	return all, nil
 }
 
-// attack runs an attack, in turn against cat and hushpipe.
+// attack runs an attack in all rounds, against cat and hushpipe in turn.
 func (h harness) attack(ctx context.Context, a attack) ([]attackBehind, error) {
 	both := []logger{named("cat"), named("hushpipe")}
 	runs := make([][]attacked, len(both))
@@ -161,8 +162,8 @@ func named(name string) logger {
 	panic("no logger " + name)
 }
 
-// underAttack runs an attack once. A file that httpd writes of the same lines tells
-// what the logger is given.
+// underAttack runs an attack once. httpd also writes the lines to a file, whose size is the
+// logger's input.
 func (h harness) underAttack(ctx context.Context, a attack, l logger) (attacked, error) {
 	root := filepath.Join(h.dir, "attacked")
 	defer os.RemoveAll(root)
@@ -222,8 +223,8 @@ func (h harness) underAttack(ctx context.Context, a attack, l logger) (attacked,
 	return r, err
 }
 
-// elsewhere is the time that all processors spent on others than the server, its
-// loggers and us, as near as ticks of 10 ms tell.
+// elsewhere returns the time that all processors spent on anything but the server, its loggers
+// and this process, at the resolution of ticks, 10 ms.
 func elsewhere(s *server) time.Duration {
 	text, _ := os.ReadFile("/proc/stat")
 	line, _, _ := strings.Cut(string(text), "\n")
@@ -240,9 +241,9 @@ func elsewhere(s *server) time.Duration {
 	return busy - time.Duration(used.Utime.Nano()+used.Stime.Nano()) - httpd - loggers
 }
 
-// others are honest clients, which come at random times, each from an address of its
-// own. It returns how long each had to wait, from before it connects until httpd has
-// closed the connection, which it does when the request is logged.
+// others sends requests of honest clients, at random times, each from its own address. It
+// returns how long each client waited, from before it connects until httpd closes the
+// connection, which it does after it has logged the request.
 func others(ctx context.Context, s *server, d time.Duration) ([]time.Duration, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -272,7 +273,7 @@ func others(ctx context.Context, s *server, d time.Duration) ([]time.Duration, e
 	return took, context.Cause(ctx)
 }
 
-// visit asks for the room that others are in.
+// visit requests the room of the other clients.
 func visit(ctx context.Context, s *server, src string) error {
 	c, err := s.dial(ctx, src)
 	if err != nil {
@@ -294,9 +295,8 @@ func visit(ctx context.Context, s *server, src string) error {
 	return nil
 }
 
-// countedIn returns how many clients of the others' room the room files have, and
-// whether one is marked as a lower bound. Each client comes once, so that those of two
-// days add up.
+// countedIn returns how many clients the room files have for the others' room, and whether a
+// file is marked as a lower bound. Each client comes once, so the counts of two days add up.
 func countedIn(dir string) (total int, marked bool, err error) {
 	names, err := filepath.Glob(filepath.Join(dir, "rooms", "rooms-*.log"))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 //go:embed baseline.txt
 var baselineText string
 
-// baseline returns the values of baseline.txt by their names.
+// baseline returns the values of baseline.txt by name.
 func baseline() map[string]float64 {
 	values := map[string]float64{}
 	for line := range strings.Lines(baselineText) {

@@ -6,7 +6,7 @@ import (
 	"text/template"
 )
 
-// What the axes of BenchmarkFilter are.
+// The titles of BenchmarkFilter's axes.
 var axes = map[string]string{
 	"lines":   "lines in a log",
 	"clients": "clients, equally busy",
@@ -17,7 +17,7 @@ var axes = map[string]string{
 	"cores":   "cores",
 }
 
-// The chart is drawn with the viewer's fonts, on the viewer's background.
+// The chart uses the viewer's fonts and background.
 var chartTemplate = template.Must(template.New("chart").Parse(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {{.Width}} {{.Height}}" font-family="system-ui, sans-serif" font-size="12" role="img">
 <title>Time and memory that hushpipe takes, along {{len .Axes}} axes</title>
 <style>
@@ -40,8 +40,8 @@ text { fill: #1f2328 } .dim { fill: #59636e } .time { fill: #0969da } .memory { 
 </svg>
 `))
 
-// drawChart writes an SVG of bars, to one scale for each axis: a cost that does
-// not grow has bars of one length.
+// drawChart writes a bar chart as SVG, with one scale for each axis: a cost that does not grow
+// has bars of equal length.
 func drawChart(w io.Writer, all []costs, machine string) error {
 	const labelX, timeX, memoryX, bar, row = 112, 120, 450, 250, 18
 	type bars struct {

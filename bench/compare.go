@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// result is what was measured of one program.
+// result is the measurements of one program.
 type result struct {
 	program
 	version string
 	runs    []measurement
-	// partner are the runs of ours right before each of these; nil for ours.
+	// partner are our runs right before each of these; nil for our own.
 	partner []measurement
 }
 
-// comparison runs programs in turn, on one log.
+// comparison runs programs in turn on one log.
 type comparison struct {
 	dir     string // in memory
 	lines   int
@@ -32,9 +32,9 @@ type comparison struct {
 	stderr  io.Writer
 }
 
-// compare measures hushpipe and the rivals installed, and prints a table each of
-// the main job, of archives and of compressed ones. An error tells of what the
-// baseline asks for and was not reached.
+// compare measures hushpipe and the installed rivals, and prints a table each for the main job,
+// for archives and for compressed archives. The error names the bounds of the baseline that were
+// missed.
 func compare(ctx context.Context, lines, rounds int, stdout, stderr io.Writer) error {
 	if rounds < 1 {
 		return errors.New("at least 1 round")
@@ -78,7 +78,7 @@ func compare(ctx context.Context, lines, rounds int, stdout, stderr io.Writer) e
 	return t.print(stdout)
 }
 
-// run measures ours and each rival in turn, ours first in the results.
+// run measures our program and each rival in turn. Ours comes first in the results.
 func (c comparison) run(ctx context.Context, ours program, rivals []program, log string) ([]result, error) {
 	own := result{program: ours, version: c.version}
 	results := make([]result, len(rivals))
@@ -126,7 +126,7 @@ func build(ctx context.Context, dir string) (path, version string, err error) {
 	return path, strings.TrimPrefix(strings.TrimSpace(string(out)), "hushpipe "), nil
 }
 
-// writeLog writes a log of today, whose lines hushpipe does not take for late.
+// writeLog writes a log of today, so that hushpipe does not treat its lines as late.
 func writeLog(dir string, lines int) (path string, size int64, err error) {
 	g, err := newGenerator(traffic{Seed: 1, Lines: lines, Day: time.Now(), Format: "combined", Clients: 20_000, Rooms: 2_000})
 	if err != nil {
@@ -148,8 +148,8 @@ func writeLog(dir string, lines int) (path string, size int64, err error) {
 	return path, info.Size(), nil
 }
 
-// measureChecked measures one run in dir, which it makes and removes, and makes
-// sure that all lines came out.
+// measureChecked measures one run in dir, which it creates and removes, and checks that all
+// lines came out.
 func measureChecked(ctx context.Context, p program, log string, lines int, dir string) (measurement, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return measurement{}, err
@@ -201,7 +201,7 @@ func countLines(path string) (n int, err error) {
 	}
 }
 
-// ramDir makes a temporary directory in memory, where the system has one.
+// ramDir makes a temporary directory, in memory if the system supports that.
 func ramDir() (string, error) {
 	if dir, err := os.MkdirTemp("/dev/shm", "hushpipe"); err == nil {
 		return dir, nil

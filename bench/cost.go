@@ -44,7 +44,7 @@ type costRow struct {
 
 var benchmarkName = regexp.MustCompile(`^BenchmarkFilter/(\w+)=(\w+?)(?:-\d+)?$`)
 
-// parseCosts reads what `go test -bench` prints.
+// parseCosts parses the output of go test -bench.
 func parseCosts(out string) []costs {
 	var all []costs
 	for line := range strings.Lines(out) {

@@ -25,14 +25,14 @@ import (
 )
 
 const (
-	roomSize = 50    // addresses that use each room
-	busiest  = 8     // an hour with three times the mean has this part of a day
-	alone    = 1_000 // pairs that come one by one
+	roomSize = 50    // addresses in each room
+	busiest  = 8     // an hour with three times the average load has 1/8 of a day's pairs
+	alone    = 1_000 // pairs sent one by one
 )
 
-// fleetBench ships made-up journals of several hosts to a redis-server, one after the other,
-// then those of an hour in which the engine was away, all again after the engine was wiped,
-// and some that come one by one, and checks what it counts.
+// fleetBench ships made-up journals of several hosts to a redis-server: first all of them, then
+// those of an hour in which the engine was away, then everything again after the engine was
+// wiped, then some pairs one by one. It checks the final counts.
 func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench fleet", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -66,7 +66,7 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	}
 	now := time.Now()
 	if civil.DayOf(now.Add(time.Minute)) != civil.DayOf(now) {
-		now = now.Add(-time.Minute) // it ends a minute later, on the same day
+		now = now.Add(-time.Minute) // stay on one day, as the run ends a minute later
 	}
 	seed := fleet.NewSeed("bench", now).AppendText(nil)
 	say := func(_, line string) { fmt.Fprintln(stderr, line) }
@@ -98,7 +98,7 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	total := *hosts * *each
-	empty, err := askEngine(socket)
+	empty, err := readStats(socket)
 	if err != nil {
 		return err
 	}
@@ -110,9 +110,9 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		}
 		return nil
 	}
-	// ship has all send n pairs, and tells what it took.
+	// ship makes all hosts send n pairs, and prints the cost.
 	ship := func(what string, n int, all func() error) error {
-		before, err := askEngine(socket)
+		before, err := readStats(socket)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 			return err
 		}
 		took := time.Since(began)
-		after, err := askEngine(socket)
+		after, err := readStats(socket)
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func fleetBench(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if out, err := exec.Command("redis-cli", "-s", socket, "FLUSHALL").CombinedOutput(); err != nil {
 		return fmt.Errorf("redis-cli: %w: %s", err, out)
 	}
-	now = now.Add(time.Minute) // when they look whether it has all
+	now = now.Add(time.Minute) // the time at which senders check that the engine has everything
 	if err := ship("a wiped engine", total, step); err != nil {
 		return err
 	}
@@ -184,14 +184,14 @@ func newJournal(path string) (*journal.Writer, *os.File, error) {
 	return w, f, err
 }
 
-// appendPair appends the pair of a number.
+// appendPair appends pair number i.
 func appendPair(dst []byte, i int) []byte {
 	var hash [20]byte
 	binary.BigEndian.PutUint64(hash[:], uint64(i/roomSize)+1)
 	return rooms.AppendRecord(dst, &hash, uint64(i+1)*0x9e3779b97f4a7c15)
 }
 
-// writeJournal writes n pairs, from a number on.
+// writeJournal writes n pairs, beginning with number from.
 func writeJournal(path string, from, n int) error {
 	w, f, err := newJournal(path)
 	if err != nil {
@@ -211,7 +211,7 @@ func writeJournal(path string, from, n int) error {
 	return nil
 }
 
-// checkRooms returns an error unless the rooms have so many pairs.
+// checkRooms returns an error unless the counts of rooms add up to want.
 func checkRooms(path string, want int) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -231,13 +231,13 @@ func checkRooms(path string, want int) error {
 	return nil
 }
 
-// asked is what an engine tells of itself, in bytes.
-type asked struct {
+// engineStats is what an engine reports about itself, in bytes.
+type engineStats struct {
 	memory int
-	wire   int // both ways
+	wire   int // in both directions
 }
 
-func askEngine(socket string) (a asked, err error) {
+func readStats(socket string) (a engineStats, err error) {
 	out, err := exec.Command("redis-cli", "-s", socket, "INFO", "everything").Output()
 	if err != nil {
 		return a, err
@@ -256,7 +256,7 @@ func askEngine(socket string) (a asked, err error) {
 	return a, err
 }
 
-// peakMemory is that of this process in MiB, 0 where the system does not tell it.
+// peakMemory returns the peak memory of this process in MiB, 0 if the system does not report it.
 func peakMemory() int {
 	text, _ := os.ReadFile("/proc/self/status")
 	found := regexp.MustCompile(`VmHWM:\s*(\d+) kB`).FindSubmatch(text)

@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// traffic says what log to generate. Equal values give equal bytes.
+// traffic describes a log. Equal values give equal bytes.
 type traffic struct {
 	Seed    uint64
 	Lines   int       // spread evenly over the day, ≥ 1
-	Day     time.Time // its date and zone are those of every line
+	Day     time.Time // every line has its date and zone
 	Format  string    // a key of renderers
 	Clients int       // different addresses, ≥ 100; 35 % of them, and of the lines, IPv6
 	Rooms   int       // different conference rooms, ≥ 1
 	Even    bool      // all clients and rooms are equally busy
-	Length  int       // requests are padded up to so many bytes a line
+	Length  int       // requests are padded until a line has so many bytes
 }
 
-// generator writes the access log of a conference server and its web site line
-// by line: BOSH polls, websockets, assets, pages and bots. Clients and rooms
-// are as unevenly busy as Zipf's law has it, and a client keeps to two rooms.
+// generator writes the access log of a conference server and its web site line by line: BOSH
+// polls, websockets, assets, pages and bots. Clients and rooms are busy by Zipf's law, and a
+// client stays with two rooms.
 type generator struct {
 	traffic
 	rnd      *rand.Rand
@@ -32,16 +32,16 @@ type generator struct {
 	anyRoom  ranks
 	midnight time.Time
 	step     time.Duration
-	lines    int // that have been written
+	lines    int // written so far
 	padding  string
 	render   func(dst []byte, e *entry) []byte
 	entry    entry // scratch
 }
 
-// ranks draws from a pool: *rand.Zipf, or even.
+// ranks draws the rank of a client or room.
 type ranks interface{ Uint64() uint64 }
 
-// even draws all ranks below n equally often.
+// even draws all ranks below n with equal probability.
 type even struct {
 	rnd *rand.Rand
 	n   uint64
@@ -49,8 +49,7 @@ type even struct {
 
 func (e even) Uint64() uint64 { return e.rnd.Uint64N(e.n) }
 
-// newRanks returns the ranks of a pool of n; the larger v, the closer together
-// its busiest are.
+// newRanks returns the ranks of a pool of n. With a larger v, the busiest are closer together.
 func (g *generator) newRanks(v float64, n int) ranks {
 	if g.Even {
 		return even{g.rnd, uint64(n)}
@@ -74,13 +73,13 @@ type client struct {
 type entry struct {
 	host, addr string
 	requestURL
-	referer, room string // the referrer is referer + room; "-" for none
+	referer, room string // the referrer is referer + room; referer is "-" for none
 	agent         string
 	time          time.Time
 	status, bytes int
 }
 
-// requestURL is what a line asks for: target + param + padName + pad.
+// requestURL is the request of a line: target + param + padName + pad.
 type requestURL struct{ method, target, param, padName, pad string }
 
 func newGenerator(tr traffic) (*generator, error) {
@@ -138,8 +137,8 @@ func randomV4(rnd *rand.Rand) netip.Addr {
 	}
 }
 
-// randomV6 returns addresses in 2000::/3 of which every third opens another /64:
-// a household has several hosts, whose interface identifiers are random (RFC 8981).
+// randomV6 returns a function that draws addresses in 2000::/3, three from each /64: a household
+// has several hosts, with random interface identifiers (RFC 8981).
 func randomV6() func(*rand.Rand) netip.Addr {
 	networks := []uint64{0x2001_16b8, 0x2003_00c8, 0x2600_1700, 0x2a00_6020, 0x2a01_0c22, 0x2a02_8108, 0x2a02_3030, 0x2804_014c}
 	var household uint64
@@ -159,7 +158,7 @@ func randomV6() func(*rand.Rand) netip.Addr {
 	}
 }
 
-// roomNames returns n different names as browsers send them in a query.
+// roomNames returns n different names, encoded as in a browser's query.
 func roomNames(n int) []string {
 	first := []string{"Peters", "Team", "Montags", "Open", "Linux", "Schul", "Happy", "Brave", "Quiet", "Vereins", "Daily", "Early", "Green", "North", "Klassen", "Eltern"}
 	second := []string{"Konferenz", "Meeting", "Runde", "Standup", "Treffen", "Stammtisch", "Retro", "Planung", "Vorstand", "Chor", "Probe", "Review", "Abend", "%C3%9Cbung", "%20Talk", "Sync"}
@@ -199,7 +198,7 @@ func (g *generator) AppendLine(dst []byte) []byte {
 	case n < 92:
 		g.page(e, c)
 	default:
-		// Bots are none of the busiest people: they live at the pool's other end.
+		// Bots are not among the busiest clients: they come from the other end of the pool.
 		e.addr = p.clients[len(p.clients)-1-rank%100].addr
 		g.bot(e)
 	}
@@ -212,7 +211,7 @@ func (g *generator) AppendLine(dst []byte) []byte {
 	return append(dst, '\n')
 }
 
-// pad makes the line n bytes longer: browsers carry tokens and states along.
+// pad makes the line n bytes longer, as tokens and states do in browsers' requests.
 func (g *generator) pad(e *entry, n int) {
 	e.padName = "?state="
 	if strings.Contains(e.target, "?") {
@@ -223,7 +222,7 @@ func (g *generator) pad(e *entry, n int) {
 	e.pad = g.padding[start : start+n]
 }
 
-// padding returns letters to take pads of lines of length bytes from.
+// padding returns letters for the padding of lines of that length.
 func padding(rnd *rand.Rand, length int) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	b := make([]byte, 2*length)
@@ -233,7 +232,7 @@ func padding(rnd *rand.Rand, length int) string {
 	return string(b)
 }
 
-// room returns one of the client's rooms, now and then somebody else's.
+// room returns one of the client's rooms, and sometimes another.
 func (g *generator) room(c *client) string {
 	switch n := g.rnd.IntN(200); {
 	case n == 0:
@@ -254,7 +253,7 @@ func (g *generator) poll(e *entry, c *client) {
 	}
 }
 
-// websocket is logged when it closes, with the time that it was opened.
+// websocket is logged when it closes, with the time of its opening.
 func (g *generator) websocket(e *entry, c *client) {
 	e.target, e.param, e.status = "/xmpp-websocket?room=", g.room(c), 101
 	e.bytes = 2000 + g.rnd.IntN(4_000_000)
@@ -292,10 +291,10 @@ func (g *generator) bot(e *entry) {
 	}
 }
 
-// customFormat is a LogFormat that no web server comes with.
+// customFormat is a LogFormat that no web server ships.
 const customFormat = `%t %v %h %D "%r" %>s %B "%{User-agent}i"`
 
-// None of the values holds a byte that httpd would escape.
+// renderers write an entry in a format. No value has a byte that httpd would escape.
 var renderers = map[string]func(dst []byte, e *entry) []byte{
 	"combined": appendCombined,
 	"common":   appendCommon,

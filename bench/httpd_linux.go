@@ -110,7 +110,7 @@ func httpd(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// report is what was measured behind httpd.
+// report is the measurements behind httpd.
 type report struct {
 	Machine    string  `json:"machine"`
 	Cores      int     `json:"cores"`
@@ -120,18 +120,18 @@ type report struct {
 	Hushpipe   string  `json:"hushpipe"`
 	HTTPD      string  `json:"httpd"`
 	Rounds     int     `json:"rounds"`
-	Seconds    float64 `json:"seconds"` // of each logger, rate and round
+	Seconds    float64 `json:"seconds"` // for each logger, rate and round
 
-	Base     string         `json:"costs_to,omitempty"` // what Costs have a Ratio to
+	Base     string         `json:"costs_to,omitempty"` // the logger that the ratios of Costs refer to
 	Costs    []costBehind   `json:"costs,omitempty"`
 	Attacks  []attackBehind `json:"attacks,omitempty"`
 	Memories []memoryBehind `json:"memories,omitempty"`
 }
 
-// costBehind is what a logger costs at a rate.
+// costBehind is the cost of a logger at a rate.
 type costBehind struct {
 	Logger   string `json:"logger"`
-	Rate     int    `json:"rate"` // requests a second; 0: as many as are answered
+	Rate     int    `json:"rate"` // requests a second; 0 for as many as httpd answers
 	Requests span   `json:"requests_per_second"`
 	CPU      span   `json:"logger_cpu_us"` // a request
 	Ratio    *span  `json:"logger_cpu_ratio,omitempty"`
@@ -140,7 +140,7 @@ type costBehind struct {
 	Line     *times `json:"line_after_answer_ms,omitempty"`
 }
 
-// span is the middle one of some rounds, and the outer ones.
+// span is the median of the rounds, with the extremes.
 type span struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
@@ -149,7 +149,7 @@ type span struct {
 
 func spanOf(v []float64) span { return span{median(v), slices.Min(v), slices.Max(v)} }
 
-// times are quantiles of all rounds together, in milliseconds.
+// times are quantiles over all rounds, in milliseconds.
 type times struct {
 	Median float64 `json:"median"`
 	P99    float64 `json:"p99"`
@@ -161,16 +161,16 @@ func timesOf(v []time.Duration) times {
 	return times{ms(0.5), ms(0.99)}
 }
 
-// logger is what httpd hands its lines to.
+// logger is a destination for httpd's lines.
 type logger struct {
 	name string
-	// to is the first argument of CustomLog, where DIR is a directory of its own, and
-	// BIN the program; "" for no log.
+	// to is the first argument of CustomLog; DIR is replaced by the logger's own directory, and
+	// BIN by the program. "" is for no log.
 	to  string
 	bin string
-	// lines are the files with the lines, below DIR.
+	// lines is a pattern for the files with the lines, below DIR.
 	lines  string
-	policy string // DIR/policy.toml
+	policy string // content of DIR/policy.toml
 }
 
 var loggers = []logger{
@@ -181,7 +181,7 @@ var loggers = []logger{
 	{name: "hushpipe", to: "|BIN filter DIR/log", lines: "log/access-????-??-??.log"},
 }
 
-// streamLoggers write a line to one file each.
+// streamLoggers write each line to one file; the last one, to four.
 var streamLoggers = []logger{
 	{name: "no policy", to: "|BIN filter --format combined --rooms none DIR/log", lines: "log/access-????-??-??.log"},
 	{name: "1 stream", to: "|BIN filter --policy DIR/policy.toml DIR/log", policy: onePolicy, lines: "log/*/access-????-??-??.log"},
@@ -189,23 +189,23 @@ var streamLoggers = []logger{
 	{name: "4, all in each", to: "|BIN filter --policy DIR/policy.toml DIR/log", policy: policyOf("", "", "", ""), lines: "log/s1/access-????-??-??.log"},
 }
 
-// rates are in requests a second; 0 is as many as are answered.
+// rates are in requests a second; 0 is as many as httpd answers.
 var rates = []int{0, 5000, 500, 20}
 
-// connections are open in the measurement of costs.
+// connections is the number of open connections when costs are measured.
 const connections = 16
 
 // harness measures loggers in turn.
 type harness struct {
 	dir      string // in memory
 	hushpipe string // path
-	version  string // its
+	version  string // of hushpipe
 	rounds   int
 	duration time.Duration
 	stderr   io.Writer
 }
 
-// newHarness builds hushpipe into a new directory, which the caller removes.
+// newHarness builds hushpipe in a new directory, which the caller removes.
 func newHarness(ctx context.Context) (h harness, err error) {
 	if h.dir, err = ramDir(); err != nil {
 		return h, err
@@ -219,7 +219,7 @@ func newHarness(ctx context.Context) (h harness, err error) {
 	return h, err
 }
 
-// behind is a logger behind a server of its own, and the load for it.
+// behind is a logger with its own server and load.
 type behind struct {
 	logger
 	server *server
@@ -228,14 +228,13 @@ type behind struct {
 	runs   map[int]*atRate
 }
 
-// atRate is what was measured at one rate.
+// atRate is the measurements at one rate.
 type atRate struct {
 	requests, cpu, httpd []float64 // by round
 	answers, lines       []time.Duration
 }
 
-// costs measures all loggers at all rates. Their servers run side by side, and are
-// idle but for one at a time.
+// costs measures all loggers at all rates. Their servers run side by side, all but one idle.
 func (h harness) costs(ctx context.Context, loggers []logger, base string) ([]costBehind, error) {
 	requests, err := requestsOf(20_000)
 	if err != nil {
@@ -272,7 +271,7 @@ func (h harness) costs(ctx context.Context, loggers []logger, base string) ([]co
 	return costsOf(all, base), nil
 }
 
-// start starts a server that hands its lines to l, and warms it up.
+// start starts a server that logs to l, and warms it up.
 func (h harness) start(ctx context.Context, l logger, requests []request) (*behind, error) {
 	b := &behind{logger: l, dir: filepath.Join(h.dir, "httpd-"+strings.NewReplacer(" ", "-", ",", "").Replace(l.name), "logger"), runs: map[int]*atRate{}}
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
@@ -301,13 +300,13 @@ func (h harness) start(ctx context.Context, l logger, requests []request) (*behi
 	return b, nil
 }
 
-// end leaves nothing running.
+// end stops everything.
 func (b *behind) end() {
 	b.load.close()
 	b.server.kill()
 }
 
-// customLog returns the directive that hands lines of the LogFormat to l.
+// customLog returns the directive that sends lines of the LogFormat to l.
 func (h harness) customLog(l logger, dir, logFormat string) (string, error) {
 	if l.to == "" {
 		return "", nil
@@ -323,8 +322,8 @@ func (h harness) customLog(l logger, dir, logFormat string) (string, error) {
 	return fmt.Sprintf("CustomLog \"%s\" %s", strings.NewReplacer("DIR", dir, "BIN", bin).Replace(l.to), logFormat), nil
 }
 
-// measure loads the server twice: for the costs, and, at half the length, for the
-// delays of the lines, since to watch a file costs the one that writes it.
+// measure loads the server twice: once for the costs, and once, at half the length, for the
+// delay of the lines, since watching a file slows its writer.
 func (b *behind) measure(ctx context.Context, rate int, d time.Duration) error {
 	if b.runs[rate] == nil {
 		b.runs[rate] = &atRate{}
@@ -340,7 +339,7 @@ func (b *behind) measure(ctx context.Context, rate int, d time.Duration) error {
 		return err
 	}
 	took := now() - start
-	time.Sleep(30 * time.Millisecond) // what is logged after the answers belongs to them
+	time.Sleep(30 * time.Millisecond) // include what is logged after the answers
 	httpdAfter, loggerAfter, err := b.server.cpu()
 	if err != nil {
 		return err
@@ -352,7 +351,7 @@ func (b *behind) measure(ctx context.Context, rate int, d time.Duration) error {
 	for _, x := range taken {
 		r.answers = append(r.answers, x.answered-x.sent)
 	}
-	if b.lines == "" || b.policy == fourByClient { // of several files, each has some of the lines
+	if b.lines == "" || b.policy == fourByClient { // with several files, each has only some of the lines
 		return nil
 	}
 	w, err := watch(b.newest())
@@ -376,13 +375,13 @@ func (b *behind) measure(ctx context.Context, rate int, d time.Duration) error {
 	return nil
 }
 
-// files are those that the lines are in.
+// files returns the files with the lines.
 func (b *behind) files() []string {
 	names, _ := fs.Glob(os.DirFS(b.dir), b.lines) // the pattern is right
 	return names
 }
 
-// newest is the file that is written to.
+// newest returns the file that is being written.
 func (b *behind) newest() string {
 	names := b.files()
 	if len(names) == 0 {
@@ -391,7 +390,7 @@ func (b *behind) newest() string {
 	return filepath.Join(b.dir, names[len(names)-1])
 }
 
-// finish stops the server, and makes sure that all lines came.
+// finish stops the server, and checks that all lines arrived.
 func (b *behind) finish() error {
 	if err := b.server.stop(); err != nil || b.lines == "" {
 		return err
@@ -434,14 +433,14 @@ func costsOf(all []*behind, base string) (costs []costBehind) {
 	return costs
 }
 
-// tail notes when lines come into a file.
+// tail records when lines arrive in a file.
 type tail struct {
 	stop chan struct{}
 	done chan error
-	came map[int64]time.Duration // by the id of the request, once it ended
+	came map[int64]time.Duration // by the ID of the request; complete after end
 }
 
-// watch begins with what is written from now on.
+// watch starts to follow a file from its current end.
 func watch(path string) (*tail, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -467,7 +466,7 @@ func watch(path string) (*tail, error) {
 	return w, nil
 }
 
-// end returns when the lines of which requests came.
+// end stops following, and returns the arrival times of lines by request ID.
 func (w *tail) end() (map[int64]time.Duration, error) {
 	close(w.stop)
 	err := <-w.done
@@ -476,7 +475,7 @@ func (w *tail) end() (map[int64]time.Duration, error) {
 
 func (w *tail) read(fd int, file *os.File) error {
 	events, buf := make([]byte, 4096), make([]byte, 1<<20)
-	begun := 0 // bytes of a line whose end has not come
+	begun := 0 // bytes of an incomplete line
 	for {
 		select {
 		case <-w.stop:
@@ -518,7 +517,7 @@ func (w *tail) read(fd int, file *os.File) error {
 	}
 }
 
-// idOf returns the id of the request that a line tells of.
+// idOf returns the ID of the request in a line.
 func idOf(line []byte) (id int64, ok bool) {
 	_, digits, ok := bytes.Cut(line, []byte(idName))
 	if !ok {
@@ -533,7 +532,7 @@ func idOf(line []byte) (id int64, ok bool) {
 	return id, true
 }
 
-// loadAverage is that of the machine over 1, 5 and 15 minutes.
+// loadAverage returns the load of the machine over 1, 5 and 15 minutes.
 func loadAverage() string {
 	text, _ := os.ReadFile("/proc/loadavg")
 	fields := strings.Fields(string(text))

@@ -17,22 +17,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// load sends requests to a server over connections that are kept alive, each of
-// which waits for an answer before it sends the next.
+// load sends requests to a server over persistent connections. Each of them waits for the answer
+// before it sends the next request.
 type load struct {
 	connect func() (net.Conn, error)
-	// again: what httpd cuts off, as it does where all workers are busy, is given up,
-	// and another connection made.
+	// again: a connection that httpd cuts, as it does when all workers are busy, is replaced by
+	// a new one.
 	again    bool
 	conns    []*conn
 	requests []request
-	last     atomic.Int64 // id
+	last     atomic.Int64 // ID of the last request
 }
 
-// request is what is sent before and after the id.
+// request is the bytes before and after the ID.
 type request struct{ before, after string }
 
-// idName is the query parameter that has a request's id.
+// idName is the query parameter with the ID.
 const idName = "bench="
 
 type conn struct {
@@ -43,13 +43,13 @@ type conn struct {
 	taken []exchange // in this run
 }
 
-// exchange is a request and its answer, by the clock of now.
+// exchange is a request and its answer, in times of function now.
 type exchange struct {
 	id             int64
 	sent, answered time.Duration
 }
 
-// newLoad connects n times from src.
+// newLoad opens n connections from src.
 func newLoad(ctx context.Context, s *server, src string, n int, requests []request) (*load, error) {
 	l := &load{requests: requests, connect: func() (net.Conn, error) { return s.dial(ctx, src) }}
 	for range n {
@@ -69,8 +69,8 @@ func (l *load) close() {
 	}
 }
 
-// requestsOf returns n requests as browsers send them to a conference server, where
-// a proxy in front names the client.
+// requestsOf returns n requests like those of browsers to a conference server, behind a proxy
+// that names the client.
 func requestsOf(n int) ([]request, error) {
 	g, err := newGenerator(traffic{Seed: 1, Lines: n, Day: time.Now(), Format: "common", Clients: 20_000, Rooms: 2_000})
 	if err != nil {
@@ -93,8 +93,8 @@ func requestsOf(n int) ([]request, error) {
 	return requests, nil
 }
 
-// run sends rate requests a second for so long, at random times, as independent
-// clients do; rate 0 sends as many as are answered. It returns all of them.
+// run sends that many requests a second for a time, at random intervals, as independent clients
+// do; rate 0 sends as many as httpd answers. It returns all exchanges.
 func (l *load) run(ctx context.Context, rate int, d time.Duration) ([]exchange, error) {
 	for _, c := range l.conns {
 		c.taken = c.taken[:0]
@@ -138,9 +138,8 @@ func (l *load) flood(ctx context.Context, fail func(error), end time.Duration) {
 	busy.Wait()
 }
 
-// pace sends from one thread, which sleeps to the microsecond: Go's timers would let
-// requests out in bursts, a millisecond apart. Where no connection is free, it is
-// late.
+// pace sends from one thread, which sleeps with microsecond precision: Go's timers would release
+// requests in bursts, a millisecond apart. If no connection is free, requests are late.
 func (l *load) pace(ctx context.Context, fail func(error), rate int, end time.Duration) {
 	free := make(chan *conn, len(l.conns))
 	var busy sync.WaitGroup
@@ -182,7 +181,7 @@ func (l *load) pace(ctx context.Context, fail func(error), rate int, end time.Du
 	busy.Wait()
 }
 
-// failed takes another connection, if it may.
+// failed replaces a connection, if that is allowed.
 func (l *load) failed(c *conn, err error, end time.Duration, fail func(error)) {
 	if !l.again {
 		fail(err)
@@ -209,7 +208,7 @@ func (l *load) send(c *conn) (exchange, error) {
 	return x, err
 }
 
-// receive takes the answer.
+// receive reads the answer.
 func (c *conn) receive(x exchange) error {
 	if err := readAnswer(c.in); err != nil {
 		return err
@@ -219,7 +218,7 @@ func (c *conn) receive(x exchange) error {
 	return nil
 }
 
-// readAnswer reads an answer 200 whose length is given.
+// readAnswer reads an answer 200 with a Content-Length.
 func readAnswer(in *bufio.Reader) error {
 	length := -1
 	for first := true; ; first = false {
@@ -247,14 +246,14 @@ func readAnswer(in *bufio.Reader) error {
 	return err
 }
 
-// now is a time that goes on steadily.
+// now returns a monotonic time.
 func now() time.Duration {
 	var ts unix.Timespec
 	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
 	return time.Duration(ts.Nano())
 }
 
-// sleepUntil sleeps on this thread.
+// sleepUntil blocks this thread until a time of function now.
 func sleepUntil(at time.Duration) {
 	ts := unix.NsecToTimespec(int64(at))
 	for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil) == unix.EINTR {

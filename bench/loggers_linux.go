@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// memoryBehind is what the loggers of many virtual hosts hold, each in a state.
+// memoryBehind is the memory of the loggers of many virtual hosts, in one state.
 type memoryBehind struct {
 	Logger  string `json:"logger"`
 	Loggers int    `json:"loggers"`
-	Lines   int    `json:"lines"` // that all of them had so far
+	Lines   int    `json:"lines"` // that all of them received so far
 	Pss     span   `json:"pss_mib"`
-	Dirty   span   `json:"private_dirty_mib"` // of no file
+	Dirty   span   `json:"private_dirty_mib"` // anonymous memory
 	Threads span   `json:"threads"`
 }
 
-// oneEach is how many requests a second each virtual host gets, which is light use.
+// oneEach is the requests a second for each virtual host: light use.
 const oneEach = 1
 
-// memories starts a server with n virtual hosts for each kind of logger in turn, each
-// with a logger of its own, and measures these when they have been idle for
-// so long, and when each has had a line a second for as long again.
+// memories starts, for each kind of logger in turn, a server with n virtual hosts, each with its
+// own logger. It measures the loggers after they have been idle for the duration, and again
+// after a line a second each for as long.
 func (h harness) memories(ctx context.Context, n int) (all []memoryBehind, err error) {
 	requests, err := requestsOf(20_000 / n * n)
 	if err != nil {
@@ -86,7 +86,7 @@ func (h harness) memoriesOf(ctx context.Context, l logger, n int, requests []req
 	return all, s.stop()
 }
 
-// memory returns what the loggers hold now.
+// memory returns the memory that the loggers hold now.
 func (s *server) memory() (m memoryBehind, err error) {
 	var pss, dirty, threads []float64
 	for _, pid := range s.loggerPIDs {

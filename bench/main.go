@@ -1,5 +1,5 @@
-// Package main implements the measuring of hushpipe: a generator of seeded
-// access logs, benchmarks, and a comparison with the tools of its field.
+// Command bench measures hushpipe: it generates seeded access logs, runs benchmarks, and
+// compares hushpipe with the tools of its field.
 package main
 
 import (
@@ -21,7 +21,7 @@ const usage = `usage: go run ./bench [-lines N] [-rounds N]    compare hushpipe 
        go run ./bench generate [flags]         print an access log
 `
 
-// errUsage has been said already.
+// errUsage is an error that has already been printed.
 var errUsage = errors.New("usage")
 
 func main() {
@@ -90,7 +90,7 @@ func generateLog(args []string, stdout, stderr io.Writer) error {
 	return g.write(stdout)
 }
 
-// write prints all lines.
+// write writes all lines.
 func (g *generator) write(to io.Writer) error {
 	w := bufio.NewWriterSize(to, 1<<16)
 	for g.lines < g.Lines {

@@ -14,20 +14,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// measurement is what one run of a program took.
+// measurement is the cost of one run of a program.
 type measurement struct {
-	wall time.Duration // from its start until it has ended
-	cpu  time.Duration // user and system, of itself and what it waited for
+	wall time.Duration // from its start to its end
+	cpu  time.Duration // user and system time, including processes it waited for
 	peak int64         // resident bytes
 }
 
-// measure runs `cat log | p`, or p alone if it is unfed, in the directory dir,
-// which is empty. What cat takes is part of the time, and of nothing else.
+// measure runs `cat log | p`, or p alone if it is unfed, in the empty directory dir. The time
+// includes cat's, nothing else does.
 //
-// A process that is forked takes the peak of its parent's memory over, across
-// its exec (exec_mmap in Linux's fs/exec.c), and ours is larger than that of
-// most rivals. So a shell, which is smaller than any of them, starts p, and
-// ends; as the subreaper we are p's parent then.
+// A forked process inherits its parent's peak memory across exec (exec_mmap in Linux's
+// fs/exec.c), and ours is larger than that of most rivals. So a shell, which is smaller than any
+// of them, starts p and exits; as the subreaper, we then become p's parent.
 func measure(ctx context.Context, p program, log, dir string) (measurement, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return measurement{}, fmt.Errorf("become subreaper: %w", err)
@@ -49,8 +48,8 @@ func measure(ctx context.Context, p program, log, dir string) (measurement, erro
 	}
 	defer stderr.Close()
 
-	// A shell takes stdin from what it puts into the background. What is not fed waits for
-	// the end of its input, or the shell would reap it.
+	// A shell redirects stdin of background commands. An unfed program waits for the end of its
+	// input, or the shell would reap it.
 	script := `exec 4<&0; "$@" <&4 4<&- 3>&- & echo $! >&3`
 	if p.unfed {
 		script = `exec 4<&0; { read -r _ <&4; exec "$@" 4<&- 3>&-; } & echo $! >&3`
@@ -62,7 +61,7 @@ func measure(ctx context.Context, p program, log, dir string) (measurement, erro
 	}
 	defer pidOut.Close()
 	shell.Dir, shell.Stdin, shell.Stdout, shell.Stderr, shell.ExtraFiles = dir, in, stdout, stderr, []*os.File{pidIn}
-	shell.Env = append(os.Environ(), "LC_ALL=C") // as Apache's start scripts have it
+	shell.Env = append(os.Environ(), "LC_ALL=C") // as in Apache's start scripts
 	if p.unfed {
 		log = os.DevNull
 	}
@@ -77,7 +76,7 @@ func measure(ctx context.Context, p program, log, dir string) (measurement, erro
 	}
 	line := make([]byte, 16)
 	n, _ := pidOut.Read(line)
-	shell.Wait() // before anything is fed: it would reap what has ended
+	shell.Wait() // before p is fed, or the shell would reap p when it ends
 	pid, err := strconv.Atoi(string(bytes.TrimSpace(line[:n])))
 	if err != nil {
 		return measurement{}, fmt.Errorf("start %s: the shell names no process", p.name)
@@ -108,11 +107,11 @@ func measure(ctx context.Context, p program, log, dir string) (measurement, erro
 	return measurement{
 		wall: wall,
 		cpu:  time.Duration(used.Utime.Nano() + used.Stime.Nano()),
-		peak: int64(used.Maxrss) << 10, // of 32 bits there and 64 here
+		peak: int64(used.Maxrss) << 10, // Maxrss has 32 bits on some systems
 	}, nil
 }
 
-// machine returns the processor and the kernel.
+// machine returns the names of the processor and the kernel.
 func machine() string {
 	model := "unknown processor"
 	info, _ := os.ReadFile("/proc/cpuinfo")

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// onePolicy has one stream, of all fields of combined.
+// onePolicy has one stream with all fields of combined.
 var onePolicy = policyOf("")
 
-// fourPolicy has four streams of the same fields; each line goes to one of them.
+// fourPolicy has four streams with these fields; each line goes to one of them.
 var fourPolicy = policyOf(
 	`where = { status = "400-599" }`,
 	`where = { status = "100-399", url = ["/http-bind*", "/xmpp-websocket*"] }`,
@@ -16,7 +16,7 @@ var fourPolicy = policyOf(
 	`where = { status = "100-299" }`+"\n"+`unless = { url = ["/http-bind*", "/xmpp-websocket*"] }`,
 )
 
-// fourByClient is fourPolicy by parts of the address space.
+// fourByClient is fourPolicy, split by parts of the address space.
 var fourByClient = policyOf(
 	`where = { client = "0.0.0.0/1" }`,
 	`where = { client = "128.0.0.0/1" }`,
@@ -24,7 +24,7 @@ var fourByClient = policyOf(
 	`unless = { client = ["0.0.0.0/0", "2000::/6"] }`,
 )
 
-// policyOf returns a policy with a stream for each condition, of all fields of combined.
+// policyOf returns a policy with a stream for each condition, with all fields of combined.
 func policyOf(conditions ...string) string {
 	var b strings.Builder
 	b.WriteString("format = \"combined\"\n")

@@ -7,7 +7,7 @@ import (
 	"hushpipe/format/prose"
 )
 
-// String is the report as Markdown.
+// String returns the report as Markdown.
 func (r report) String() string {
 	var b strings.Builder
 	if r.Costs != nil {

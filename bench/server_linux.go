@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// server is a running Apache httpd (event MPM) with a ServerRoot of its own, on a
-// port of 127.0.0.1. Any GET gets one small file. It starts and ends no processes
-// while it runs, so that their CPU time can be added up.
+// server is a running Apache httpd (event MPM) with its own ServerRoot, on a port of 127.0.0.1.
+// It answers any GET with one small file. It starts and ends no processes while it runs, so
+// their CPU time can be added up.
 type server struct {
 	root  string
 	addr  string // HOST:PORT
@@ -32,10 +32,10 @@ type server struct {
 	loggerPIDs []int
 }
 
-// patience bounds every wait for httpd: it is reached only when something fails.
+// patience bounds every wait for httpd; only a failure reaches it.
 const patience = 30 * time.Second
 
-// serverConf takes lines of up to 32 KB, so that 24 KB fit where a client likes.
+// serverConf allows lines of up to 32 KB, so that 24 KB fit wherever a client wants.
 const serverConf = `ServerRoot "ROOT"
 ServerName localhost
 PidFile httpd.pid
@@ -63,7 +63,7 @@ LogFormat "%h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"" combine
 
 const modules = "/usr/lib/apache2/modules"
 
-// startServer starts httpd with the given directives after its own. root is made.
+// startServer creates root and starts httpd, with the given directives after its own.
 func startServer(root string, directives ...string) (*server, error) {
 	bin, err := apache()
 	if err != nil {
@@ -94,8 +94,8 @@ func startServer(root string, directives ...string) (*server, error) {
 		return nil, err
 	}
 	defer stderr.Close()
-	// Every process that descends from httpd inherits the write end, as APR closes
-	// only what it opened itself: at the end of file all have ended.
+	// Every descendant of httpd inherits the write end, since APR closes only what it opened
+	// itself: end of file means that all have ended.
 	alive, inherited, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// awaitStart returns when both children of httpd, and all loggers, run.
+// awaitStart returns when both children of httpd and all loggers are running.
 func (s *server) awaitStart() error {
 	want := strings.Count(s.conf(), "CustomLog \"|")
 	for deadline := time.Now().Add(patience + time.Duration(want)*patience/20); ; time.Sleep(10 * time.Millisecond) {
@@ -172,7 +172,7 @@ func (s *server) conf() string {
 	return string(text)
 }
 
-// find notes the processes of httpd and its loggers.
+// find records the processes of httpd and its loggers.
 func (s *server) find() error {
 	parent := s.cmd.Process.Pid
 	s.processes, s.loggers, s.loggerPIDs = []clock{processClock(parent)}, nil, nil
@@ -207,12 +207,12 @@ func (s *server) cpu() (httpd, loggers time.Duration, err error) {
 	return httpd, loggers, err
 }
 
-// clock is that of a process's CPU time, of all its threads, in nanoseconds: what
-// /proc/PID/stat has in ticks of 10 ms.
+// clock is the CPU-time clock of a process, over all its threads, in nanoseconds; /proc/PID/stat
+// has only ticks of 10 ms.
 type clock int32
 
-// processClock is clock_getcpuclockid(3): MAKE_PROCESS_CPUCLOCK(pid,
-// CPUCLOCK_SCHED) of Linux's posix-timers_types.h.
+// processClock implements clock_getcpuclockid(3): MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED) of
+// Linux's posix-timers_types.h.
 func processClock(pid int) clock { return clock(^pid<<3 | 2) }
 
 func sum(clocks []clock) (total time.Duration, err error) {
@@ -226,8 +226,8 @@ func sum(clocks []clock) (total time.Duration, err error) {
 	return total, nil
 }
 
-// settle returns when the files below ROOT have not grown for a while: httpd logs
-// after it has answered, and its stop would cut that off.
+// settle waits until the files below ROOT have not grown for a while: httpd logs after it has
+// answered, and stopping it would cut that off.
 func (s *server) settle() error {
 	last, quiet := int64(-1), time.Now()
 	for deadline := quiet.Add(patience); time.Since(quiet) < 200*time.Millisecond; time.Sleep(20 * time.Millisecond) {
@@ -245,8 +245,7 @@ func (s *server) settle() error {
 	return nil
 }
 
-// stop ends httpd as "apachectl stop" does, and returns when its loggers have
-// ended, too.
+// stop stops httpd as "apachectl stop" does, and returns after its loggers have ended too.
 func (s *server) stop() error {
 	if err := s.settle(); err != nil {
 		return err
@@ -262,7 +261,7 @@ func (s *server) stop() error {
 	}
 }
 
-// kill ends httpd and its loggers, if they still run.
+// kill kills httpd and its loggers, if they still run.
 func (s *server) kill() {
 	select {
 	case <-s.ended:
@@ -272,7 +271,7 @@ func (s *server) kill() {
 	}
 }
 
-// sizeBelow returns the bytes of all files below dir.
+// sizeBelow returns the size of all files below dir, in bytes.
 func sizeBelow(dir string) (size int64, err error) {
 	err = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
@@ -290,8 +289,8 @@ func sizeBelow(dir string) (size int64, err error) {
 	return size, err
 }
 
-// dial connects to the server from src, any address of 127.0.0.0/8: Linux takes all
-// of them for its own.
+// dial connects to the server from src, which may be any address of 127.0.0.0/8: Linux treats
+// all of them as its own.
 func (s *server) dial(ctx context.Context, src string) (net.Conn, error) {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(src)}}
 	c, err := d.DialContext(ctx, "tcp", s.addr)

@@ -10,19 +10,18 @@ import (
 	"hushpipe/format/prose"
 )
 
-// table is a comparison, as Markdown.
+// table is a comparison, to be printed as Markdown.
 type table struct {
 	lines   int
 	bytes   int64 // of the log
 	rounds  int
 	machine string
 	must    map[string]float64
-	parts   [][]result // ours first in each
+	parts   [][]result // in each, ours first
 	missing []program
 }
 
-// print writes a table for each part. The error names what falls short of the
-// baseline.
+// print writes a table for each part. The error names what falls short of the baseline.
 func (t table) print(w io.Writer) error {
 	var b strings.Builder
 	var short []string
@@ -50,7 +49,7 @@ func (t table) print(w io.Writer) error {
 	return nil
 }
 
-// printPart returns what falls short.
+// printPart writes a part, and returns what falls short.
 func (t table) printPart(b *strings.Builder, part []result) (short []string) {
 	own := part[0].name
 	rows := [][]string{{"program", "what it does", "MB/s", "lines/s", "CPU s/GB", "peak MiB",
@@ -85,7 +84,7 @@ func (t table) printPart(b *strings.Builder, part []result) (short []string) {
 	return short
 }
 
-// printRows draws a table, the first row being its head.
+// printRows writes a table whose first row has the heads.
 func printRows(b *strings.Builder, rows [][]string) {
 	for i, row := range prose.Align("l", rows) {
 		fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
@@ -95,7 +94,7 @@ func printRows(b *strings.Builder, rows [][]string) {
 	}
 }
 
-// unique leaves out what stood before.
+// unique removes duplicates.
 func unique(list []string) (out []string) {
 	for _, s := range list {
 		if !slices.Contains(out, s) {
@@ -105,13 +104,13 @@ func unique(list []string) (out []string) {
 	return out
 }
 
-// throughput is in bytes a second.
+// throughput returns bytes a second.
 func (t table) throughput(m measurement) float64 { return float64(t.bytes) / m.wall.Seconds() }
 
-// cost is in seconds of CPU time a GB.
+// cost returns seconds of CPU time a GB.
 func (t table) cost(m measurement) float64 { return m.cpu.Seconds() / float64(t.bytes) * 1e9 }
 
-// ratios returns our speed, or CPU time, as multiples of r's.
+// ratios returns our speed or CPU time as multiples of r's.
 func (r result) ratios(kind string) []float64 {
 	var out []float64
 	for i, us := range r.partner {
@@ -139,14 +138,14 @@ func middle(runs []measurement, of func(measurement) float64) float64 {
 	return median(v)
 }
 
-// median returns that of v, which is not empty.
+// median returns the median of v, which must not be empty.
 func median(v []float64) float64 {
 	v = slices.Sorted(slices.Values(v))
 	n := len(v)
 	return (v[(n-1)/2] + v[n/2]) / 2
 }
 
-// round keeps three digits.
+// round rounds to three digits.
 func round(v float64) int {
 	unit := 1
 	for v/float64(unit) >= 1000 {
