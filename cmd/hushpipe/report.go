@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +18,6 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/statistics"
 	"hushpipe/format/civil"
-	"hushpipe/format/page"
 	"hushpipe/format/prose"
 	"hushpipe/format/report"
 )
@@ -27,12 +25,11 @@ import (
 // reportFlags is the command line of report.
 type reportFlags struct {
 	periodFlags
+	pageFlags
 	by                  string
 	least               atLeastOne
 	csv, json, markdown bool
 	html, pages         string
-	title, privacy      string
-	language            string
 	strict              bool
 }
 
@@ -77,9 +74,7 @@ func reportCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	flags.BoolVar(&o.markdown, "markdown", false, "write tables in Markdown")
 	flags.StringVar(&o.html, "html", "", "write an HTML report with charts to `FILE` (mode 0644, replaced atomically; - for stdout)")
 	flags.StringVar(&o.pages, "pages", "", "write a page of all there is and one of each month to `DIRECTORY`, for a web server")
-	flags.StringVar(&o.title, "title", "", "give the page `TEXT` as its title")
-	flags.StringVar(&o.privacy, "privacy", "", "link to the privacy statement at `URL` from the page")
-	flags.StringVar(&o.language, "lang", "", "write text, Markdown and HTML in `LANGUAGE`: en, de or no (default by the environment)")
+	o.pageFlags.define(flags, "text, Markdown and HTML")
 	flags.BoolVar(&o.strict, "strict", false, "write nothing if a file is missing, damaged or wrongly named")
 	return cmd
 }
@@ -94,25 +89,6 @@ func exclusive(flags *pflag.FlagSet, group []string) error {
 	}
 	if len(given) > 1 {
 		return usage("%s exclude each other; hint: give one of them", strings.Join(given, " and "))
-	}
-	return nil
-}
-
-// checkPageFlags returns an error if one of the page's flags, or of others, is empty,
-// or if a flag describes a page but none is to be written.
-func checkPageFlags(flags *pflag.FlagSet, others ...string) error {
-	for _, name := range append(others, "html", "pages", "title", "privacy") {
-		if f := flags.Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
-			return usage("--%s is empty", name)
-		}
-	}
-	for _, name := range []string{"title", "privacy"} {
-		if flags.Changed(name) && !flags.Changed("html") && !flags.Changed("pages") {
-			return usage("--%s is for a page; hint: give --html FILE", name)
-		}
-	}
-	if privacy := flags.Lookup("privacy").Value.String(); privacy != "" && !linkable(privacy) {
-		return usage("--privacy %q is not valid; hint: give a web address, as https://example.org/privacy or /privacy", privacy)
 	}
 	return nil
 }
@@ -256,14 +232,6 @@ func (o *reportFlags) writePages(all *report.Report, archive *statistics.Archive
 	return nil
 }
 
-// publish replaces a page. Everybody can read it.
-func publish(text []byte, file string) error {
-	if err := checkPage(file); err != nil {
-		return err
-	}
-	return dir.Publish(file, text)
-}
-
 // publishReport publishes a report as a page.
 func publishReport(r *report.Report, l *report.Language, about report.Page, file string) error {
 	var b bytes.Buffer
@@ -271,16 +239,6 @@ func publishReport(r *report.Report, l *report.Language, about report.Page, file
 		return err
 	}
 	return publish(b.Bytes(), file)
-}
-
-// linkable reports whether a page can link to the address: a web address, or a path on
-// the page's server.
-func linkable(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil {
-		return false
-	}
-	return u.Scheme == "" && u.Host == "" && u.Path != "" || (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 // roomPaths returns the directories and files to read. For a DIR that is its directory
@@ -305,38 +263,6 @@ func roomPaths(args []string) (paths, fresh []string, err error) {
 		}
 	}
 	return paths, fresh, nil
-}
-
-// checkDirectory checks --pages: hushpipe writes to a directory of the web server, and
-// does not create it.
-func checkDirectory(path string) error {
-	st, err := os.Stat(path)
-	var at *fs.PathError
-	switch {
-	case errors.As(err, &at):
-		return fmt.Errorf("%s: %w; hint: create it", path, at.Err)
-	case err == nil && !st.IsDir():
-		return fmt.Errorf("%s: is not a directory; hint: for one page, give --html FILE", path)
-	}
-	return err
-}
-
-// checkPage returns an error if path is a file other than an HTML page. A mistyped path
-// could replace room files or lines, of which there is no other copy.
-func checkPage(path string) error {
-	if st, err := os.Lstat(path); err != nil || !st.Mode().IsRegular() {
-		return nil // errors are reported when it is written
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	head := make([]byte, len(page.Head))
-	if n, _ := io.ReadFull(f, head); n > 0 && !strings.EqualFold(string(head[:n]), page.Head) {
-		return fmt.Errorf("%s: already exists and is not an HTML page; hint: name another file, or remove it", path)
-	}
-	return nil
 }
 
 // write writes the report to stdout, or as a page to file.

@@ -22,12 +22,11 @@ import (
 // trafficReportFlags is the command line of traffic.
 type trafficReportFlags struct {
 	periodFlags
-	by             string
-	csv, json      bool
-	table          string // for csv; "" for the steps
-	html           string
-	title, privacy string
-	language       string
+	pageFlags
+	by        string
+	csv, json bool
+	table     string // for csv; "" for the steps
+	html      string
 }
 
 func trafficCommand(stdout *os.File, log *messageLog) *cobra.Command {
@@ -70,9 +69,7 @@ func trafficCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	flags.StringVar(&o.table, "table", "", "write the rows of table `NAME` as CSV instead: page, missing, from, country …, for all of the period")
 	flags.BoolVar(&o.json, "json", false, "write all figures as JSON, for other programs")
 	flags.StringVar(&o.html, "html", "", "write an HTML page with charts to `FILE` (mode 0644, replaced atomically; - for stdout)")
-	flags.StringVar(&o.title, "title", "", "give the page `TEXT` as its title")
-	flags.StringVar(&o.privacy, "privacy", "", "link to the privacy statement at `URL` from the page")
-	flags.StringVar(&o.language, "lang", "", "write text and HTML in `LANGUAGE`: en, de or no (default by the environment)")
+	o.pageFlags.define(flags, "text and HTML")
 	return cmd
 }
 
