@@ -100,7 +100,7 @@ func never() bool { return false }
 // what waits will be written soon.
 func (f *Fan) accepts() bool {
 	for _, q := range f.all {
-		if !q.isEmpty() && (q.refused.Load() || q.hangsFor(giveUp)) {
+		if !q.isEmpty() && (q.calls.refused.Load() || q.calls.hangsFor(giveUp)) {
 			return false
 		}
 	}

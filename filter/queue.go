@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hushpipe/filter/traffic"
+	"hushpipe/filter/turn"
 	"hushpipe/format/civil"
 )
 
@@ -69,15 +70,11 @@ const earlyTick = 2 * time.Second
 // When it is full, the reader waits only as long as the disk goes on taking
 // lines; while it refuses them or hangs, new batches are dropped, and counted.
 type Queue struct {
-	sink Sink
-	turn chan struct{} // full while somebody calls the sink
 	backlog
-	calls
-
+	calls calls
 	signals
 
 	batches uint64 // number of the last one, of those that have none
-	begun   bool   // lines were written; of who has the turn
 	dropped atomic.Uint64
 
 	patience *time.Timer // of Wait
@@ -145,11 +142,15 @@ func (l *backlog) fits(b *Batch) bool {
 	return l.held == 0 || l.held+b.held <= l.bound
 }
 
-// calls tell how the disk does, by the calls of the Sink.
+// calls are the calls of the Sink. Any goroutine may ask how they go.
 type calls struct {
 	start   time.Time
 	since   atomic.Int64 // when the one under way began, monotonic ns from start; 0 for none
 	refused atomic.Bool  // the last write failed
+
+	mu    turn.Mutex // guards what follows
+	sink  Sink
+	begun bool // lines were written
 }
 
 // begin and end stand around each call of the sink, for hangs to see.
@@ -167,7 +168,7 @@ func (c *calls) hangsFor(long time.Duration) bool {
 // NewQueue returns a Queue of bound bytes, and starts its writer.
 func NewQueue(sink Sink, bound int) *Queue {
 	start := time.Now().Add(-1) // for since not to be 0 on a coarse clock
-	q := &Queue{sink: sink, backlog: backlog{bound: bound}, calls: calls{start: start}, turn: make(chan struct{}, 1), patience: time.NewTimer(0),
+	q := &Queue{backlog: backlog{bound: bound}, calls: calls{start: start, mu: turn.New(), sink: sink}, patience: time.NewTimer(0),
 		patient: func() bool { return false },
 		signals: signals{early: make(chan struct{}, 1), wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}}
 	go q.write()
@@ -200,13 +201,11 @@ func (q *Queue) Enqueue(b *Batch) error {
 // Write writes what was put. While another goroutine calls the Sink, or the disk
 // refuses lines, it is left to the writer.
 func (q *Queue) Write() {
-	if q.refused.Load() {
+	if q.calls.refused.Load() {
 		signal(q.wake)
 		return
 	}
-	select {
-	case q.turn <- struct{}{}:
-	default:
+	if !q.calls.mu.TryLock() {
 		signal(q.wake)
 		return
 	}
@@ -214,7 +213,7 @@ func (q *Queue) Write() {
 	for came == wrote {
 		came = q.writeNext()
 	}
-	<-q.turn
+	q.calls.mu.Unlock()
 	if came != idle {
 		signal(q.wake)
 	}
@@ -224,7 +223,7 @@ func (q *Queue) Write() {
 func (q *Queue) put(b *Batch) (waiting int) {
 	b.held = b.size()
 	for !q.fits(b) {
-		if (q.refused.Load() || q.hangs()) && !q.patient() {
+		if (q.calls.refused.Load() || q.calls.hangs()) && !q.patient() {
 			b = q.drop(b)
 			break
 		}
@@ -249,7 +248,7 @@ func (q *Queue) put(b *Batch) (waiting int) {
 func (q *Queue) Wait(patient func() bool) {
 	q.patience.Reset(stall)
 	for late := false; !q.isEmpty(); {
-		if (late || q.refused.Load() || q.hangs()) && !patient() {
+		if (late || q.calls.refused.Load() || q.calls.hangs()) && !patient() {
 			return
 		}
 		select {
@@ -292,7 +291,7 @@ func (q *Queue) Close(ctx context.Context) bool {
 		return true
 	case <-ctx.Done():
 	}
-	for !q.refused.Load() && !q.hangsFor(giveUp) {
+	for !q.calls.refused.Load() && !q.calls.hangsFor(giveUp) {
 		select {
 		case <-q.done:
 			return true
@@ -338,9 +337,9 @@ func (q *Queue) write() {
 		default:
 		}
 		wake, again := q.wake, (<-chan time.Time)(nil)
-		q.turn <- struct{}{}
+		q.calls.mu.Lock()
 		came := q.writeNext()
-		<-q.turn
+		q.calls.mu.Unlock()
 		switch came {
 		case wrote:
 			continue
@@ -370,7 +369,7 @@ const (
 	ended          // there is none, and none will come
 )
 
-// writeNext writes the oldest batch. The caller has the turn.
+// writeNext writes the oldest batch. The caller holds q.calls.mu.
 func (q *Queue) writeNext() outcome {
 	q.mu.Lock()
 	switch none := len(q.filled) == 0; {
@@ -388,7 +387,7 @@ func (q *Queue) writeNext() outcome {
 	if ok && b.source != nil {
 		b.source.written(b) // before Wait sees that it is
 	}
-	q.refused.Store(!ok)
+	q.calls.refused.Store(!ok)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
@@ -415,9 +414,9 @@ func (q *Queue) writeBatch(b *Batch) bool {
 	for i := range b.Parts {
 		p := &b.Parts[i]
 		for p.written < len(p.Lines) {
-			q.begin()
+			q.calls.begin()
 			n, err := q.append(p)
-			q.end()
+			q.calls.end()
 			q.mu.Lock() // Close looks at it
 			p.written += n
 			q.mu.Unlock()
@@ -429,15 +428,15 @@ func (q *Queue) writeBatch(b *Batch) bool {
 			return false
 		}
 		if !p.counted {
-			q.begin()
-			q.sink.Count(p.Day, p.KeyID, p.Records)
-			q.end()
+			q.calls.begin()
+			q.calls.sink.Count(p.Day, p.KeyID, p.Records)
+			q.calls.end()
 			p.counted = true
 		}
 	}
 	q.hit(b)
-	if !q.begun { // see earlyTick
-		q.begun = true
+	if !q.calls.begun { // see earlyTick
+		q.calls.begun = true
 		time.AfterFunc(earlyTick, func() { signal(q.early) })
 	}
 	return true
@@ -447,7 +446,7 @@ func (q *Queue) writeBatch(b *Batch) bool {
 // then: what is counted has a line, and of a batch that was written in part before a kill
 // nothing is counted.
 func (q *Queue) hit(b *Batch) {
-	sink, ok := q.sink.(HitSink)
+	sink, ok := q.calls.sink.(HitSink)
 	if !ok {
 		return
 	}
@@ -461,9 +460,9 @@ func (q *Queue) hit(b *Batch) {
 		if len(p.Hits) == 0 {
 			continue
 		}
-		q.begin()
+		q.calls.begin()
 		sink.Hit(p.Day, traffic.Part{Batch: number, Committed: committed, Digest: p.Digest}, p.Hits)
-		q.end()
+		q.calls.end()
 		p.Hits = p.Hits[:0]
 	}
 }
@@ -471,23 +470,23 @@ func (q *Queue) hit(b *Batch) {
 // hold takes what a part has of groups to the Sink: people first, since lines are
 // released on account of them.
 func (q *Queue) hold(p *Part) bool {
-	holder, ok := q.sink.(Holder)
+	holder, ok := q.calls.sink.(Holder)
 	if !ok || len(p.People)+len(p.Held) == 0 {
 		return true
 	}
 	if len(p.People) > 0 {
-		q.begin()
+		q.calls.begin()
 		holder.Tell(p.Day, p.KeyID, p.People)
-		q.end()
+		q.calls.end()
 		p.People = p.People[:0]
 	}
 	if len(p.Held) == 0 {
 		return true
 	}
-	q.begin()
+	q.calls.begin()
 	hour, _ := p.Hour()
 	rest, err := holder.Hold(p.Day, hour, p.Held)
-	q.end()
+	q.calls.end()
 	q.mu.Lock() // Close looks at it
 	p.Held = rest
 	q.mu.Unlock()
@@ -496,15 +495,15 @@ func (q *Queue) hold(p *Part) bool {
 
 func (q *Queue) append(p *Part) (int, error) {
 	if hour, ok := p.Hour(); ok {
-		return q.sink.(HourSink).AppendHour(p.Day, hour, p.Lines[p.written:])
+		return q.calls.sink.(HourSink).AppendHour(p.Day, hour, p.Lines[p.written:])
 	}
-	return q.sink.Append(p.Day, p.Lines[p.written:])
+	return q.calls.sink.Append(p.Day, p.Lines[p.written:])
 }
 
 func (q *Queue) tick() time.Duration {
-	q.turn <- struct{}{}
-	defer func() { <-q.turn }()
-	q.begin()
-	defer q.end()
-	return q.sink.Tick()
+	q.calls.mu.Lock()
+	defer q.calls.mu.Unlock()
+	q.calls.begin()
+	defer q.calls.end()
+	return q.calls.sink.Tick()
 }

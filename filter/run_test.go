@@ -454,11 +454,11 @@ func TestQueueWrites(t *testing.T) {
 		assert.Equal(t, []string{"", "a\n"}, sink.took)
 		q.Wait(func() bool { panic("nothing to wait for") })
 
-		q.turn <- struct{}{} // as a Tick that hangs
+		q.calls.mu.Lock() // as a Tick that hangs
 		require.NoError(t, q.Enqueue(batch("b\n")))
 		q.Write()
 		assert.Len(t, sink.took, 2)
-		<-q.turn
+		q.calls.mu.Unlock()
 		synctest.Wait()
 		assert.Equal(t, []string{"", "a\n", "b\n"}, sink.took)
 		require.True(t, q.Close(t.Context()))

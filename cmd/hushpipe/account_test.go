@@ -113,13 +113,20 @@ func TestUser(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, memory.Sys().(*syscall.Stat_t).Uid)
 
-	// Delete old keys and journals, so that root makes the next ones.
+	// Delete old keys and journals, so that root makes the next ones. The processes that run
+	// would restore the key in their next round.
+	for _, l := range []*logger{root, dropped} {
+		require.NoError(t, l.cmd.Process.Signal(syscall.SIGSTOP))
+	}
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "journal")))
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "keys")))
 	later := startLogger(t, dir)
 	later.write("192.0.2.1", "/http-bind?room=b")
 	later.write("192.0.2.2", "/http-bind?room=c")
 	await(t, shown("room=c"), "the line of root")
+	for _, l := range []*logger{root, dropped} {
+		require.NoError(t, l.cmd.Process.Signal(syscall.SIGCONT))
+	}
 	root.write("192.0.2.2", "/http-bind?room=b")
 	require.Equal(t, 0, root.end())
 	require.Equal(t, 0, later.end())

@@ -64,6 +64,7 @@
 //	filter/traffic          visits, pages and sources of a day, counted line by line
 //	filter/trafficlog       journals of traffic figures, and the files that come of them
 //	filter/treatment        what becomes of a field that a policy names
+//	filter/turn             the lock that is held while the disk is waited for
 //	filter/where            the conditions of a policy
 //	cmd/hushpipe/early      signals, before the rest of the program starts
 //	bench                   the generator of traffic, benchmarks, the rivals

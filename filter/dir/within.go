@@ -2,31 +2,6 @@ package dir
 
 import "time"
 
-// Turn is a lock that is held while waiting for a disk: whoever wants it next can give up
-// while the disk hangs, which sync.Mutex does not allow.
-type Turn chan struct{}
-
-// NewTurn returns a Turn that nobody holds.
-func NewTurn() Turn { return make(Turn, 1) }
-
-// Lock waits until nobody else holds the Turn.
-func (t Turn) Lock() { t <- struct{}{} }
-
-// LockWithin is Lock, giving up after patience. It reports whether the caller holds the Turn.
-func (t Turn) LockWithin(patience time.Duration) bool {
-	timeout := time.NewTimer(patience)
-	defer timeout.Stop()
-	select {
-	case t <- struct{}{}:
-		return true
-	case <-timeout.C:
-		return false
-	}
-}
-
-// Unlock releases the Turn.
-func (t Turn) Unlock() { <-t }
-
 // Slot serializes calls of Within.
 type Slot chan struct{}
 

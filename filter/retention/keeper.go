@@ -8,6 +8,7 @@ import (
 
 	"hushpipe/filter/calendar"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/turn"
 	"hushpipe/format/civil"
 )
 
@@ -68,7 +69,7 @@ type Keeper struct {
 	failed   atomic.Bool    // a deletion failed: the next check tries again
 	nesting  atomic.Bool    // the directories below DIR are being purged
 
-	checking dir.Turn // guards what follows
+	checking turn.Mutex // guards what follows
 	last     lastCheck
 
 	keys keyRule // belongs to the goroutine that deletes keys
@@ -97,7 +98,7 @@ type keyRule struct {
 
 // NewKeeper returns a Keeper; call Run to start it.
 func NewKeeper(cfg KeeperConfig) *Keeper {
-	r := &Keeper{cfg: cfg, settling: dir.NewSlot(), wake: make(chan struct{}, 1), stop: make(chan struct{}), checking: dir.NewTurn()}
+	r := &Keeper{cfg: cfg, settling: dir.NewSlot(), wake: make(chan struct{}, 1), stop: make(chan struct{}), checking: turn.New()}
 	r.keep.Store(int64(cfg.Keep))
 	return r
 }

@@ -6,6 +6,7 @@ import (
 
 	"hushpipe/filter/counts"
 	"hushpipe/filter/dir"
+	"hushpipe/filter/turn"
 	"hushpipe/format/civil"
 )
 
@@ -24,7 +25,7 @@ type rounds struct {
 // roomFiles are the room files. A round works on them while lines are written, and hangs
 // if the disk does.
 type roomFiles struct {
-	busy dir.Turn // guards what follows; CountExpired does not need it
+	busy turn.Mutex // guards what follows; CountExpired does not need it
 	*counts.Files
 }
 

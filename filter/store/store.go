@@ -21,6 +21,7 @@ import (
 	"hushpipe/filter/retention"
 	"hushpipe/filter/rooms"
 	"hushpipe/filter/trafficlog"
+	"hushpipe/filter/turn"
 	"hushpipe/format/civil"
 )
 
@@ -66,7 +67,7 @@ type Store struct {
 // the disk, so if the disk hangs, so do the first Tick of Open, which others must not wait
 // for, and at the end of the process Append.
 type work struct {
-	mu          dir.Turn             // guards what follows
+	mu          turn.Mutex           // guards what follows
 	journals    *counts.Journals     // of this process
 	hitJournals *trafficlog.Journals // nil: traffic is not counted
 	lines       lineState
@@ -119,7 +120,7 @@ func (s *Store) openWithin(patience, roundPatience time.Duration) *Store {
 
 func newStore(cfg Config) *Store {
 	s := &Store{cfg: cfg}
-	s.mu, s.rounds.files.busy = dir.NewTurn(), dir.NewTurn()
+	s.mu, s.rounds.files.busy = turn.New(), turn.New()
 	s.days.init(cfg.Now, cfg.Keep)
 	s.hours = cfg.Bounds != nil && cfg.Bounds.Hours > 0
 	s.report = dir.NewReporter(cfg.Log, cfg.Now)
