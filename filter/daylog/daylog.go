@@ -36,6 +36,7 @@ type Log struct {
 	maxEntries int             // the bound of the census
 	dayEmpty   func()          // a day has no lines any more
 
+	unlocked     unlocked
 	waitUntil    time.Time // end of AppendTo's wait for locks
 	tail         []byte    // scratch of lineEnd
 	linkReported bool
@@ -89,6 +90,7 @@ func (l *Log) Forget() { l.files.forget() }
 
 // Close closes the files and the lock. DIR stays open.
 func (l *Log) Close() {
+	l.restoreLast()
 	l.files.forget()
 	l.lock.Close()
 }
@@ -96,7 +98,8 @@ func (l *Log) Close() {
 // AppendTo appends whole lines, each with its newline, to the log file of a day or an hour,
 // or to its segments if there is a bound in entries. They stay together: other processes are
 // locked out meanwhile. If another process holds the lock for more than a second, the lines
-// are written with one call, which is atomic by itself (write(2) with O_APPEND).
+// are written with one call, which is atomic by itself (write(2) with O_APPEND), and checked
+// later (unlocked).
 //
 // n is the number of bytes in the file when AppendTo returns. It is less than len(lines)
 // only with an error, always ends after a whole line, and nothing beyond it is in the file:
@@ -125,6 +128,9 @@ func (l *Log) AppendTo(at dir.Log, lines []byte) (n int, err error) {
 			return 0, l.d.Error("lock", dir.Locks, dir.LinesLock, dir.ErrLocked)
 		}
 		return l.appendBounded(at, lines)
+	}
+	if len(l.unlocked.list) > 0 {
+		l.restoreOthers(at, locked)
 	}
 	return l.append(at, lines, locked)
 }
@@ -155,9 +161,19 @@ func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
 			return 0, l.d.Error("repair", "", f.name, err)
 		}
 	}
-	n, err = l.writeAll(int(f.Fd()), lines)
+	if alone && len(l.unlocked.list) > 0 {
+		if end, err = l.restore(f, end); err != nil {
+			return 0, l.d.Error("write", "", f.name, err)
+		}
+	}
+	n, once, err := l.writeAll(int(f.Fd()), lines)
 	whole := bytes.LastIndexByte(lines[:n], '\n') + 1
-	f.end = end + int64(whole)
+	switch {
+	case alone:
+		f.end = end + int64(whole)
+	case n > 0 && once:
+		l.unlocked.add(f, lines[:n])
+	}
 	if err == nil {
 		return n, nil
 	}
@@ -171,26 +187,30 @@ func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
 	return whole, l.d.Error("write", "", f.name, err)
 }
 
-func (l *Log) writeAll(fd int, p []byte) (n int, err error) {
+// writeAll writes p. once reports that one call wrote all n bytes, so that they are together.
+func (l *Log) writeAll(fd int, p []byte) (n int, once bool, err error) {
+	once = true
 	for n < len(p) {
 		m, err := l.write(fd, p[n:])
 		if m > 0 {
+			once = n == 0
 			n += m
 		}
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
-			return n, err
+			return n, once, err
 		case m <= 0:
-			return n, io.ErrShortWrite
+			return n, once, io.ErrShortWrite
 		}
 	}
-	return n, nil
+	return n, once, nil
 }
 
 // lockFile returns a log file and its size. alone reports that no other process writes to
 // it: this one holds the lock of the lines and, if processes of an earlier version may run,
-// that of the file. The caller releases the file.
+// that of the file. If the lock of the lines cannot be used, that of the file is enough. The
+// caller releases the file.
 func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone bool, err error) {
 	for range 8 {
 		if f, err = l.dayFile(at); err != nil {
@@ -210,7 +230,7 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 			taken, err := dir.LockFile(f.File, patience)
 			f.stuck = !taken && err == nil
 			f.locked = taken && err == nil
-			alone = f.locked
+			alone = f.locked && !l.lock.IsHeld()
 		}
 		// Compare by name: a file can be moved as well as deleted, and its lines would then
 		// escape a purge.

@@ -31,6 +31,7 @@ func (d *Dir) NewLock(sub, name string) *Lock { return &Lock{d: d, sub: sub, nam
 // second, and from then on at once, until the lock is free again.
 func (l *Lock) Take() bool {
 	if err := l.open(); err != nil {
+		l.stuck = false
 		if !l.reported {
 			l.reported = true
 			l.d.lockFault(err)
@@ -43,9 +44,12 @@ func (l *Lock) Take() bool {
 		patience = 0
 	}
 	taken, err := take(l.fd, patience)
-	l.stuck = !taken
+	l.stuck = !taken && err == nil
 	return taken && err == nil
 }
+
+// IsHeld reports whether the last Take failed because another process holds the lock.
+func (l *Lock) IsHeld() bool { return l.stuck }
 
 // Release releases the lock.
 func (l *Lock) Release() { flock(l.fd, unix.LOCK_UN) }
