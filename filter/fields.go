@@ -14,18 +14,18 @@ import (
 
 // planned is what a rewriter has for a stream that lists its fields.
 type planned struct {
-	plan    *treatment.Plan // nil: all of a line is kept
-	fixed   bool            // lines have the format of a LogFormat string: none is JSON
-	unsure  bool            // nobody can tell what the texts in quotes are
-	event   string          // that names the line, "" for none
-	short   shortTexts      // none without a plan
-	treated []byte          // scratch
-	whole   []byte          // scratch, the request line or the URL that is split into parts
-	parts   parts           // of the line, once appendPart was asked for one
-	counted span            // in what was appended, the client who is counted
-	clients int             // how often that is
-	at      [format.NumRoles]int
-	json    jsonFields
+	plan      *treatment.Plan // nil: all of a line is kept
+	fixed     bool            // lines have the format of a LogFormat string: none is JSON
+	unsure    bool            // nobody can tell what the texts in quotes are
+	event     string          // that names the line, "" for none
+	shortened shortenedTexts  // none without a plan
+	treated   []byte          // scratch
+	whole     []byte          // scratch, the request line or the URL that is split into parts
+	parts     parts           // of the line, once appendPart was asked for one
+	counted   span            // in what was appended, the client who is counted
+	clients   int             // how often that is
+	at        [format.NumRoles]int
+	json      jsonFields
 }
 
 // parts are those of what is left of a request line, or of a URL.
@@ -130,7 +130,7 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 		dst, _ = w.appendClient(dst, field, text, false)
 		return dst
 	case format.UserAgent:
-		if w.who != nil && w.clean.at(w.who.Agent).is(format.UserAgent, text) {
+		if w.client != nil && w.unchanged.at(w.client.Agent).is(format.UserAgent, text) {
 			return append(dst, text...)
 		}
 	case format.URL, format.Text:
@@ -138,7 +138,7 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 			return append(dst, text...)
 		}
 	}
-	known, sum := w.clean.find(field.Kind, text)
+	known, sum := w.unchanged.find(field.Kind, text)
 	if known != nil {
 		w.note(known)
 		return append(dst, text...)
@@ -183,14 +183,14 @@ func (w *rewriter) appendShortened(dst []byte, field *format.Field, t *treatment
 	case field.Kind == format.Plain && (field.Role == format.RoleTime || field.Role == format.RoleSize || field.Role == format.RoleDuration):
 		return t.AppendTo(dst, text, w.guard.Cipher)
 	}
-	out, sum := w.short.find(field, text)
+	out, sum := w.shortened.find(field, text)
 	if out != nil {
 		return append(dst, out...)
 	}
 	start := len(dst)
 	dst = w.shorten(dst, field, t, text)
 	if sum != 0 && bytes.Equal(dst[start:], w.treated) {
-		w.short.put(field, text, w.treated, sum)
+		w.shortened.put(field, text, w.treated, sum)
 	}
 	return dst
 }
@@ -231,7 +231,7 @@ func (w *rewriter) appendPlannedClient(dst []byte, field *format.Field, text []b
 		}
 	default:
 		dst = w.appendField(dst, field, text, counted)
-		who = w.who
+		who = w.client
 	}
 	if nets := w.plan.Nets; nets != nil && counted && who != nil && field.Kind == format.Client {
 		if a, ok := pseudonym.ParseAddr(guard.BareAddr(text)); ok && isWithin(nets.Nets, a) {
@@ -309,7 +309,7 @@ func (w *rewriter) appendPieces(dst, line []byte) []byte {
 
 // seeClient notes who is counted where the pieces have no client.
 func (w *rewriter) seeClient(line []byte) {
-	if c := w.line.Client; w.who == nil && c >= 0 {
+	if c := w.line.Client; w.client == nil && c >= 0 {
 		field := &w.line.Fields[c]
 		w.treated = w.appendPlannedClient(w.treated[:0], field, line[field.Start:field.End], true)
 	}

@@ -129,7 +129,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	_, fixed := cfg.Parser.(*format.LogFormat)
 	f := &Filter{parsing: parsing{parser: cfg.Parser},
 		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]slot{}, days: map[civil.Day]*day{}},
-		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, clean: newCleanTexts(0)},
+		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, unchanged: newUnchangedTexts(0)},
 		output:   output{noLines: cfg.NoLines}, beside: beside{some: cfg.Plan != nil || cfg.NoLines},
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ContentsOf(cfg.Parser).Query}}
@@ -137,7 +137,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 		f.left = cfg.Plan
 	}
 	if f.plan != nil {
-		f.short = newShortTexts()
+		f.shortened = newShortenedTexts()
 	}
 	if cfg.Groups != nil {
 		f.grouped = newGrouped(cfg.Groups, cfg.Limits)
@@ -336,7 +336,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 		f.countHit(d, line, usual)
 	}
 	if f.hasher != nil && l.Status < 400 {
-		if f.who == nil {
+		if f.client == nil {
 			f.noteNobody(usual)
 		} else if hash := f.room(line); hash != nil {
 			f.count(b, d, hash)
@@ -443,7 +443,7 @@ func (f *Filter) room(line []byte) (hash *[20]byte) {
 	l := &f.line
 	target, request := l.Target, f.request
 	if l.Request >= 0 {
-		if request != nil && request.alone {
+		if request != nil && request.isRequest {
 			return request.hashOf()
 		}
 		r := &l.Fields[l.Request]
@@ -455,7 +455,7 @@ func (f *Filter) room(line []byte) (hash *[20]byte) {
 	}
 	if request != nil {
 		if hash, known := request.roomIn(target); known {
-			request.alone = l.Request >= 0
+			request.isRequest = l.Request >= 0
 			return hash
 		}
 	}
@@ -482,7 +482,7 @@ func (f *Filter) renew() {
 	f.traffic.forget()
 	if f.rooms != nil {
 		if h := f.cal.Hasher(); h != f.source {
-			f.source, f.hasher, f.clean = h, nil, newCleanTexts(f.clean.last) // with the hashes of the old one
+			f.source, f.hasher, f.unchanged = h, nil, newUnchangedTexts(f.unchanged.last) // with the hashes of the old one
 			if h != nil {
 				f.hasher = h.Clone()
 			}
@@ -495,13 +495,13 @@ func (f *Filter) count(b *Batch, d *day, room *[20]byte) {
 	// The rooms of a client are few, and most of its lines are of one that was
 	// counted just before.
 	key := f.noteKey.of(room)
-	note := f.who.Addr == f.addr // else the entry is another's by now
-	if notes := &f.who.Notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
+	note := f.client.Addr == f.clientAddr // else the entry is another's by now
+	if notes := &f.client.Notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
 		return
 	}
-	fp := d.cipher.Fingerprint(room, f.toldApartBy(f.addr))
+	fp := d.cipher.Fingerprint(room, f.toldApartBy(f.clientAddr))
 	if f.rec.record(b, d, room, fp) && note {
-		notes := &f.who.Notes
+		notes := &f.client.Notes
 		copy(notes[1:], notes[:])
 		notes[0] = key
 	}

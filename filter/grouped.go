@@ -115,8 +115,8 @@ func (f *Filter) writeGrouped(b *Batch, s slot, line []byte, usual bool) {
 	}
 	var client pseudonym.Addr
 	hasClient := false
-	if f.who != nil {
-		client, hasClient = f.addr.Household()
+	if f.client != nil {
+		client, hasClient = f.clientAddr.Household()
 	}
 	group, user, ok := f.groupOf(line)
 	if !ok {

@@ -64,10 +64,10 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 	if usual && h.fast.found {
 		hit, ok = h.hits.At(line, &f.delims, h.fast.brief, f.line.Status)
 		if t := f.request; t != nil {
-			hit.Request.At = traffic.Place{At: t.place, ID: t.id}
+			hit.Request.At = traffic.Place{At: t.index, ID: t.id}
 		}
 		if t := f.agent; t != nil {
-			hit.Agent.At = traffic.Place{At: t.place, ID: t.id}
+			hit.Agent.At = traffic.Place{At: t.index, ID: t.id}
 		}
 	} else if !f.line.Error {
 		hit, ok = h.hits.Of(line, &f.line)
@@ -75,8 +75,8 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 	if !ok {
 		return
 	}
-	if f.who != nil {
-		hit.See(f.addr)
+	if f.client != nil {
+		hit.See(f.clientAddr)
 	}
 	if d.hits == nil {
 		d.hits = f.traffic.delta()

@@ -71,9 +71,9 @@ func TestForgottenLines(t *testing.T) {
 		case 2:
 			return fmt.Sprintf("for 192.0.2.%d", r.IntN(256))
 		case 3:
-			return strings.Repeat("x", r.IntN(cleanLen+20))
+			return strings.Repeat("x", r.IntN(unchangedLen+20))
 		}
-		return fmt.Sprintf("Mozilla/%d", r.IntN(2*cleanMax))
+		return fmt.Sprintf("Mozilla/%d", r.IntN(2*unchangedMax))
 	}
 	for _, format := range []string{"auto", "combined", `%h %l %u %t "%r" %>s %b "%{THE_REQUEST}e" "%{User-Agent}i"`} {
 		cal := everyDay()
@@ -84,7 +84,7 @@ func TestForgottenLines(t *testing.T) {
 			for range 1 + r.IntN(40) {
 				request := header()
 				if r.IntN(2) == 0 {
-					request = fmt.Sprintf("GET /http-bind?room=r%d&x=%d HTTP/1.1", r.IntN(30), r.IntN(2*cleanMax))
+					request = fmt.Sprintf("GET /http-bind?room=r%d&x=%d HTTP/1.1", r.IntN(30), r.IntN(2*unchangedMax))
 				}
 				fmt.Fprintf(&log, "192.0.%d.%d - - [%d/Nov/2026:07:23:55 +0000] \"%s\" %d 5 \"%s\" \"%s\"\n",
 					r.IntN(4), r.IntN(256), 20+r.IntN(3), request, 200+204*r.IntN(2), header(), header())

@@ -13,20 +13,20 @@ import (
 // rewriter makes of a line what may be written of it, and notes who is the client.
 type rewriter struct {
 	planned
-	redact *treatment.Redact
-	guard  guard.Guard
-	clean  cleanTexts
-	line   format.Line // that is treated
-	begin  ahead       // the client of the line
-	next   ahead       // of the one behind it
+	redact    *treatment.Redact
+	guard     guard.Guard
+	unchanged unchangedTexts
+	line      format.Line // that is treated
+	hash      clientHash  // of the client that the line begins with
+	nextHash  clientHash  // of the one that the next line begins with
 
-	// Who is counted by the current line, nil for nobody; who may be another
-	// address's later in the line.
-	who     *guard.Client
-	addr    pseudonym.Addr
-	request *cleanText // what is known of its request, nil for nothing
-	agent   *cleanText // and of its user agent
-	doubt   doubt      // whether it is one line
+	// The client who is counted by the current line, nil for none. The entry may hold
+	// another address later in the line; clientAddr stays.
+	client     *guard.Client
+	clientAddr pseudonym.Addr
+	request    *unchangedText // the entry of its request, nil for none
+	agent      *unchangedText // that of its user agent
+	doubt      doubt          // whether it is one line
 }
 
 // span is text[start:end].
@@ -49,8 +49,8 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 				dst = append(dst, line[at:field.Start]...)
 			}
 			at = field.End
-			sum := w.begin.sum
-			if field.Start > 0 || field.End != w.begin.end {
+			sum := w.hash.sum
+			if field.Start > 0 || field.End != w.hash.end {
 				sum = machine.Sum(text)
 			}
 			who := w.guard.Cipher.Find(text, sum)
@@ -69,8 +69,8 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 			}
 			continue
 		case format.UserAgent:
-			if w.who != nil {
-				if t := w.clean.at(w.who.Agent); t.is(format.UserAgent, text) {
+			if w.client != nil {
+				if t := w.unchanged.at(w.client.Agent); t.is(format.UserAgent, text) {
 					w.agent = t
 					continue // it goes as well
 				}
@@ -83,7 +83,7 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 		if len(text) == 1 && text[0] == '-' {
 			continue // and so does it
 		}
-		t, sum := w.clean.find(field.Kind, text)
+		t, sum := w.unchanged.find(field.Kind, text)
 		if t != nil {
 			w.note(t)
 			continue
@@ -101,7 +101,7 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 
 // put notes a text that is not known.
 func (w *rewriter) put(kind format.Kind, text []byte, sum uint64) {
-	t := w.clean.put(kind, text, sum)
+	t := w.unchanged.put(kind, text, sum)
 	switch t { // what had to make room
 	case w.request:
 		w.request = nil
@@ -113,7 +113,7 @@ func (w *rewriter) put(kind format.Kind, text []byte, sum uint64) {
 
 // newLine forgets what is known of the line before.
 func (w *rewriter) newLine() {
-	w.who, w.request, w.agent, w.doubt = nil, nil, nil, noDoubt
+	w.client, w.request, w.agent, w.doubt = nil, nil, nil, noDoubt
 }
 
 // dropLine drops what is known of the line that the program panicked at. Its fields may be
@@ -122,13 +122,13 @@ func (w *rewriter) dropLine() { w.line, w.json = format.Line{}, jsonFields{} }
 
 // note notes where a text of the line lies: the request for its room, and the user
 // agent of a client, which sends the same one the next time.
-func (w *rewriter) note(t *cleanText) {
+func (w *rewriter) note(t *unchangedText) {
 	switch t.kind {
 	case format.Request:
 		w.request = t
 	case format.UserAgent:
-		if w.agent = t; w.who != nil {
-			w.who.Agent = t.place
+		if w.agent = t; w.client != nil {
+			w.client.Agent = t.index
 		}
 	}
 }
@@ -148,8 +148,8 @@ func (w *rewriter) appendClient(dst []byte, field *format.Field, text []byte, co
 
 // appendKnown is appendClient, and faster for a client that the line begins with.
 func (w *rewriter) appendKnown(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *guard.Client) {
-	if field.Start == 0 && field.End == w.begin.end && !field.Bare {
-		if who := w.guard.Cipher.Find(text, w.begin.sum); who != nil {
+	if field.Start == 0 && field.End == w.hash.end && !field.Bare {
+		if who := w.guard.Cipher.Find(text, w.hash.sum); who != nil {
 			return who.AppendTo(dst), who
 		}
 	}
@@ -182,7 +182,7 @@ func (w *rewriter) appendField(dst []byte, field *format.Field, text []byte, cou
 
 // counts notes who is counted by the current line, nil for nobody.
 func (w *rewriter) counts(who *guard.Client) {
-	if w.who = who; who != nil {
-		w.addr = who.Addr
+	if w.client = who; who != nil {
+		w.clientAddr = who.Addr
 	}
 }

@@ -332,7 +332,7 @@ func (f *Filter) end(b *Batch) { f.endHits(b) }
 
 func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 	rest = lines
-	f.next.end = 0 // of other lines
+	f.nextHash.end = 0 // of other lines
 	var line []byte
 	defer func() {
 		if recover() == nil {
@@ -356,7 +356,7 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 	for len(rest) > 0 {
 		line, f.wrote = nil, nil
 		line, rest = f.delims.Cut(rest)
-		f.lookAhead(rest)
+		f.prefetch(rest)
 		f.treat(b, line)
 	}
 	return rest

@@ -128,9 +128,9 @@ func (f *Filter) see(line []byte) {
 	}
 	field := &l.Fields[l.Request]
 	text := line[field.Start:field.End]
-	known, sum := f.clean.find(field.Kind, text)
+	known, sum := f.unchanged.find(field.Kind, text)
 	if known == nil && sum != 0 {
-		known = f.clean.put(field.Kind, text, sum) // nothing is written of it
+		known = f.unchanged.put(field.Kind, text, sum) // nothing is written of it
 	}
 	f.request = known
 }

@@ -136,7 +136,7 @@ func FuzzBeside(f *testing.F) {
 			if reference {
 				streams.fast, streams.brief = nil, false
 				f := streams.all[0].Filter
-				f.short, f.fast = shortTexts{}, nil
+				f.shortened, f.fast = shortenedTexts{}, nil
 			}
 			got := map[string]string{}
 			require.NoError(t, run(streams, io.Reader(strings.NewReader(log)), &collectStreams{p: p, got: got}))
@@ -175,7 +175,7 @@ func roomsOf(f *Filter) map[civil.Day]rooms.Sum {
 // A text is known by all of its bytes and by its field, and what is left of it is there
 // for as long as the ring is.
 func TestShortTexts(t *testing.T) {
-	s := newShortTexts()
+	s := newShortenedTexts()
 	referer := &format.Field{Kind: format.URL, Role: format.RoleReferer}
 	find := func(f *format.Field, text string) string {
 		out, _ := s.find(f, []byte(text))
@@ -197,23 +197,23 @@ func TestShortTexts(t *testing.T) {
 	require.Empty(t, find(second, "https://example.org/a"))
 
 	// Two of 188 bytes fill an entry.
-	for n, want := range map[int]bool{shortLen / 2: true, shortLen/2 + 1: false} {
+	for n, want := range map[int]bool{shortenedLen / 2: true, shortenedLen/2 + 1: false} {
 		text := strings.Repeat("a", n)
 		put(referer, text, text)
 		require.Equal(t, want, find(referer, text) == text, n)
 	}
-	for i := range 2 * shortMax {
+	for i := range 2 * shortenedMax {
 		text := "https://example.org/" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + time.Duration(i).String()
 		put(referer, text, "left")
 	}
-	require.Equal(t, shortMax, s.recent.Len())
+	require.Equal(t, shortenedMax, s.recent.Len())
 	require.Empty(t, find(referer, "https://example.org/a"), "the oldest made room")
 
 	_, sum := s.find(&format.Field{Kind: format.Plain, Role: format.RoleTime}, []byte("[22/Nov/2026:10:00:00 +0100]"))
 	require.Zero(t, sum)
 	_, sum = s.find(&format.Field{Kind: format.Client}, []byte("192.0.2.123"))
 	require.Zero(t, sum, "clients are never remembered")
-	none := shortTexts{}
+	none := shortenedTexts{}
 	_, sum = none.find(referer, []byte("https://example.org/a"))
 	require.Zero(t, sum)
 }

@@ -62,16 +62,16 @@ func (f *Filter) Sample(line []byte) Sample {
 			continue
 		}
 		var is []byte
-		f.who = nil
+		f.client = nil
 		switch field.Kind {
 		case format.Plain:
 			is = text
 		case format.Client:
-			is, f.who = f.appendClient(nil, field, text, i == l.Client)
+			is, f.client = f.appendClient(nil, field, text, i == l.Client)
 		default:
 			is = f.appendField(nil, field, text, i == l.Client)
 		}
-		if i == l.Client && f.who != nil {
+		if i == l.Client && f.client != nil {
 			s.Client = len(s.Fields)
 		}
 		s.Fields = append(s.Fields, SampleField{name, string(text), string(is)})

@@ -6,27 +6,30 @@ import (
 	"hushpipe/format/machine"
 )
 
-// shortTexts remembers, as cleanTexts does, what treatments left of texts that come
-// again and again, where nothing in that had to be replaced: the same referrers, the same
-// pages. It depends on no key then, and on nothing but the text and the field. A hash,
-// which does, is not remembered, nor is what is fast to compute again.
-type shortTexts struct{ recent recent.Table[shortText] }
+// shortenedTexts remembers what treatments left of texts that recur, such as referrers and
+// pages, if nothing in the result had to be replaced: the result then depends on the text
+// and the field alone, and on no key. A hash depends on a key, so it is not remembered, nor
+// is what is fast to compute again.
+type shortenedTexts struct{ recent recent.Table[shortenedText] }
 
 const (
-	shortMax = 1 << 12 // texts have 1.5 MiB
-	shortLen = 376     // an entry fills six cache lines
+	shortenedMax = 1 << 12 // entries, 1.5 MiB
+	shortenedLen = 376     // bytes of both texts, so that an entry fills six cache lines
 )
 
-// shortText is a text and what is left of it. Both lengths are 0 in an unused entry.
-type shortText struct {
+// shortenedText is a text and what a treatment left of it. Both lengths are 0 in an unused
+// entry.
+type shortenedText struct {
 	field uint32 // as fieldKey makes it
 	n, m  uint16 // lengths of text and out
-	both  [shortLen]byte
+	both  [shortenedLen]byte
 }
 
-func newShortTexts() shortTexts { return shortTexts{recent.New[shortText](shortMax)} }
+func newShortenedTexts() shortenedTexts {
+	return shortenedTexts{recent.New[shortenedText](shortenedMax)}
+}
 
-// fieldKey tells fields apart that a plan can treat otherwise.
+// fieldKey distinguishes fields that a plan can treat differently.
 func fieldKey(f *format.Field) uint32 {
 	key := uint32(f.Kind) | uint32(f.Role)<<8
 	if f.Role == format.RoleOther {
@@ -35,10 +38,10 @@ func fieldKey(f *format.Field) uint32 {
 	return key
 }
 
-// find returns what is left of a text of a field, nil for not known, and the sum to put it
-// by, 0 for a text that is not remembered.
-func (s *shortTexts) find(field *format.Field, text []byte) (out []byte, sum uint64) {
-	if field.Kind < format.Text || uint(len(text)-minClean) > shortLen-minClean || s.recent.Len() == 0 {
+// find returns what is left of a text of a field, nil if that is not known, and the sum for
+// put, 0 for a text that is not remembered.
+func (s *shortenedTexts) find(field *format.Field, text []byte) (out []byte, sum uint64) {
+	if field.Kind < format.Text || uint(len(text)-minRemembered) > shortenedLen-minRemembered || s.recent.Len() == 0 {
 		return nil, 0
 	}
 	key := fieldKey(field)
@@ -52,13 +55,13 @@ func (s *shortTexts) find(field *format.Field, text []byte) (out []byte, sum uin
 	return t.both[t.n:][:t.m], sum
 }
 
-func (t *shortText) is(key uint32, text []byte) bool {
+func (t *shortenedText) is(key uint32, text []byte) bool {
 	return t.field == key && string(t.both[:t.n]) == string(text)
 }
 
-// put makes known what is left of a text that find does not find, by find's sum.
-func (s *shortTexts) put(field *format.Field, text, out []byte, sum uint64) {
-	if len(text)+len(out) > shortLen {
+// put records what is left of a text that find does not find, by find's sum.
+func (s *shortenedTexts) put(field *format.Field, text, out []byte, sum uint64) {
+	if len(text)+len(out) > shortenedLen {
 		return
 	}
 	t, _ := s.recent.Put(sum)

@@ -23,7 +23,7 @@ type Streams struct {
 	fast   format.FastAllParser // nil: no line has a short way
 	brief  bool                 // a ParseFast that leaves fields out tells enough of most lines
 	parsed *format.Line         // the line at hand
-	begin  ahead                // of it
+	hash   clientHash           // of it
 	sole   bool                 // there is one stream, which keeps all of each line
 	all    []Stream
 	kinds
@@ -293,10 +293,10 @@ func (s *Streams) read() (plain bool) {
 	if l := s.parsed; s.json != nil && s.known && !l.Error && !l.Inside && l.Start < len(s.line) && s.line[l.Start] == '{' {
 		s.nodes = s.json.Of(s.line, l.Start)
 	}
-	s.begin.end = -1
+	s.hash.end = -1
 	if c := s.parsed.Client; s.usual && c >= 0 && s.parsed.Fields[c].Start == 0 {
 		end := s.parsed.Fields[c].End
-		s.begin = ahead{machine.Sum(s.line[:end]), end}
+		s.hash = clientHash{machine.Sum(s.line[:end]), end}
 	}
 	if s.looks {
 		s.facts = where.Facts{Unknown: !s.known}
@@ -328,7 +328,7 @@ func (s *Streams) write(b *Batch, room int) {
 		if of.batch == nil {
 			of.begin(b, s.next, room)
 		}
-		f.some, f.wrote, f.same, f.copies, f.begin = true, nil, nil, false, s.begin
+		f.some, f.wrote, f.same, f.copies, f.hash = true, nil, nil, false, s.hash
 		if s.json != nil {
 			f.json.nodes = s.nodes
 		}
@@ -365,7 +365,7 @@ func (s *Streams) writePlain(b *Batch, room int) {
 		of.begin(b, 0, room)
 	}
 	f := of.Filter
-	f.some, f.wrote, f.begin.end = false, nil, -1
+	f.some, f.wrote, f.hash.end = false, nil, -1
 	f.stats.Lines++
 	f.write(of.batch, s.line, true, true)
 }

@@ -53,7 +53,7 @@ func (k *Client) AppendTo(dst []byte) []byte {
 // is reports whether the log spells it so.
 func (k *Client) is(text []byte) bool { return string(k.both[:k.n]) == string(text) }
 
-// Prefetch brings near the entry of a spelling, by its hash.
+// Prefetch begins to load the entry of a spelling, by its hash, into the processor's cache.
 func (c *Cipher) Prefetch(sum uint64) {
 	k := c.recent.First(sum)
 	machine.Near(&k.Addr)

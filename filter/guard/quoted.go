@@ -9,7 +9,7 @@ import (
 )
 
 // In malformed lines, too, most quoted texts come again and again. QuotedTexts remembers,
-// as cleanTexts does for lines of a known format, those in which there is nothing but
+// as unchangedTexts does for lines of a known format, those in which there is nothing but
 // runs of hexadecimal digits, dots and colons: no time stamp, no escape, and nothing that
 // tells the place of a client's name, whatever stands before and behind. A quote ends
 // all of these, so that where such a text stands in a line need not be read.

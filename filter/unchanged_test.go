@@ -12,8 +12,8 @@ import (
 
 // A text is known by all of its bytes and by its kind, and only those are that
 // were put last.
-func TestCleanTexts(t *testing.T) {
-	c := newCleanTexts(0)
+func TestUnchangedTexts(t *testing.T) {
+	c := newUnchangedTexts(0)
 	known := func(kind format.Kind, text string) bool {
 		t, _ := c.find(kind, []byte(text))
 		return t != nil
@@ -30,7 +30,7 @@ func TestCleanTexts(t *testing.T) {
 	// The latest are known, but for a few that share both of their places with
 	// others, and older ones are not.
 	count := func(host string) (n int) {
-		for i := range cleanMax {
+		for i := range unchangedMax {
 			if known(format.URL, fmt.Sprintf("https://%s/%d", host, i)) {
 				n++
 			}
@@ -38,10 +38,10 @@ func TestCleanTexts(t *testing.T) {
 		return n
 	}
 	for _, host := range []string{"example.com", "example.net"} {
-		for i := range cleanMax {
+		for i := range unchangedMax {
 			put(format.URL, fmt.Sprintf("https://%s/%d", host, i))
 		}
-		require.Greater(t, count(host), cleanMax*97/100)
+		require.Greater(t, count(host), unchangedMax*97/100)
 		require.False(t, known(format.URL, "https://example.org/"))
 	}
 	require.Zero(t, count("example.com"))
@@ -49,14 +49,14 @@ func TestCleanTexts(t *testing.T) {
 	for _, kind := range []format.Kind{format.Plain, format.Client, format.ClientList, format.Forwarded} {
 		require.Zero(t, textSum(kind, []byte("client.example.org")), "clients are never remembered")
 	}
-	require.Zero(t, textSum(format.URL, bytes.Repeat([]byte{'a'}, cleanLen+1)))
-	put(format.URL, string(bytes.Repeat([]byte{'a'}, cleanLen)))
-	require.True(t, known(format.URL, string(bytes.Repeat([]byte{'a'}, cleanLen))))
+	require.Zero(t, textSum(format.URL, bytes.Repeat([]byte{'a'}, unchangedLen+1)))
+	put(format.URL, string(bytes.Repeat([]byte{'a'}, unchangedLen)))
+	require.True(t, known(format.URL, string(bytes.Repeat([]byte{'a'}, unchangedLen))))
 }
 
 // What is known of a request's room holds for equal targets only.
-func TestCleanRooms(t *testing.T) {
-	c := newCleanTexts(0)
+func TestUnchangedRooms(t *testing.T) {
+	c := newUnchangedTexts(0)
 	text := []byte("GET /http-bind?room=a HTTP/1.1")
 	s := c.put(format.Request, text, textSum(format.Request, text))
 	hash := &[20]byte{1, 2, 3}

@@ -12,9 +12,9 @@ import (
 	"hushpipe/format/machine"
 )
 
-// TestLookAhead: lines that follow each other become what each one becomes alone,
+// TestPrefetch: lines that follow each other become what each one becomes alone,
 // whatever they begin with.
-func TestLookAhead(t *testing.T) {
+func TestPrefetch(t *testing.T) {
 	var lines []string
 	for _, name := range []string{"combined", "common", "vhost_combined", "json"} {
 		log, err := os.ReadFile("../testdata/httpd/" + name + ".log")
@@ -40,19 +40,19 @@ func TestLookAhead(t *testing.T) {
 	}
 }
 
-// TestLookAheadTells: what is told of a line is what its client is found by.
-func TestLookAheadTells(t *testing.T) {
+// TestPrefetchedHash: the hash that is computed ahead is the one that the client is found by.
+func TestPrefetchedHash(t *testing.T) {
 	f := New(newConfig(t, "auto"), newCalendar())
 	f.guard.Cipher = testCipher(t, "ipcrypt")
 	rest := []byte(strings.Repeat(combinedLine+"\n", 5))
-	want := ahead{}
+	want := clientHash{}
 	for range 3 {
 		_, rest = f.delims.Cut(rest)
-		f.lookAhead(rest)
-		assert.Equal(t, want, f.begin)
+		f.prefetch(rest)
+		assert.Equal(t, want, f.hash)
 		if f.delims.Ahead >= 0 { // else by the line itself, on a processor without vectors
-			want = ahead{machine.Sum([]byte("192.0.2.1")), len("192.0.2.1")}
+			want = clientHash{machine.Sum([]byte("192.0.2.1")), len("192.0.2.1")}
 		}
-		assert.Equal(t, want.end, f.next.end)
+		assert.Equal(t, want.end, f.nextHash.end)
 	}
 }

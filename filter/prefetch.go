@@ -1,0 +1,24 @@
+package filter
+
+import "hushpipe/format/machine"
+
+// clientHash is the hash of the client that a line begins with, computed before the line is
+// parsed. In most formats the client comes first and ends at the first blank.
+type clientHash struct {
+	sum uint64 // machine.Sum of line[:end]
+	end int    // 0 if the hash was not computed
+}
+
+// prefetch begins to load the cache entry of the next line's client, since the entries do
+// not fit into a processor's first cache. rest is what follows the current line.
+func (f *Filter) prefetch(rest []byte) {
+	f.hash, f.nextHash.end = f.nextHash, 0
+	c := f.guard.Cipher // of the line before, which nearly always is the next line's as well
+	if c == nil {
+		return
+	}
+	if end := f.delims.Ahead; end >= 0 {
+		f.nextHash = clientHash{machine.Sum(rest[:end]), end}
+		c.Prefetch(f.nextHash.sum)
+	}
+}
