@@ -21,9 +21,9 @@ type Batch struct {
 	held int    // its size, as the queue counts it
 
 	// What it was made of is to be committed once it is written.
-	source *uncommitted // nil: of no CommitReader
-	number uint64       // of those that were put
-	input  int          // bytes
+	source *commitTracker // nil: of no CommitReader
+	number uint64         // of those that were put
+	input  int            // bytes
 }
 
 // Part is a batch's share of one day.
@@ -62,7 +62,7 @@ func (b *Batch) part(d *day, rec recorder) *Part {
 	return &b.Parts[d.part]
 }
 
-// hourPart returns the part for d's lines of an hour, as slot has it. p is one of d's.
+// hourPart returns the part for d's lines of an hour, by its dayRef. p is one of d's.
 func (b *Batch) hourPart(p *Part, d *day, hour uint8) *Part {
 	switch {
 	case p.hour == hour:

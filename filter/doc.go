@@ -6,7 +6,7 @@
 // # The goroutines of a logger
 //
 //	 pipe
-//	  |  bytes (package input); committed once they are written (uncommitted)
+//	  |  bytes (package input); committed once they are written (commitTracker)
 //	  v
 //	+---------------------+  Place, Key, Epoch, Hasher   +---------------------+
 //	| reader: Filter.Run  | ---------------------------> | days, keyring.Ring  |
@@ -68,6 +68,6 @@
 // malformed lines. This package keeps what knows a line: which of its fields is what, which
 // of them a stream keeps, whose line it is and of which day.
 //
-// A [Replay] has a Filter for each processor. They leave it to a tally which pairs of room
-// and address are new, in the order of the input.
+// A [Replay] has a Filter for each processor. An orderedDedup finds
+// which of their pairs of room and address are new, in the order of the input.
 package filter

@@ -74,7 +74,7 @@ type Filter struct {
 	traffic hitCounter
 
 	parsing
-	beside
+	sharing
 	output
 	pieces  pieces
 	grouped *grouped // nil: no line is held back
@@ -98,12 +98,12 @@ type parsing struct {
 	hasNUL bool               // the lines that are treated may have NUL bytes
 }
 
-// beside is what a Filter shares with those of other streams.
-type beside struct {
-	some   bool            // there is a plan, or noLines, or another stream to share the line with
-	same   *sameLine       // how a stream that is alike writes the line; nil: there is none
-	copies bool            // it serves this one
-	only   *policy.Opening // nil: all lines; else what the gate of a stream lets through
+// sharing is what a Filter shares with those of other streams.
+type sharing struct {
+	some   bool            // there is a plan, or noLines, or a stream to share the line with
+	same   *sameLine       // the line as a stream that is alike writes it, nil for none
+	copies bool            // it is to be copied for this stream
+	only   *policy.Opening // what the gate of the stream lets through, nil for all lines
 }
 
 // snapshot is what is known of the Filter, for who looks from another goroutine.
@@ -128,9 +128,9 @@ func NewStream(cfg Config, cal Calendar) *Filter {
 func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 	_, fixed := cfg.Parser.(*format.LogFormat)
 	f := &Filter{parsing: parsing{parser: cfg.Parser},
-		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]slot{}, days: map[civil.Day]*day{}},
+		router:   router{cal: cal, rec: rec, mode: cfg.Mode, dates: map[civil.Day]dayRef{}, days: map[civil.Day]*day{}},
 		rewriter: rewriter{planned: planned{plan: cfg.Plan, fixed: fixed}, redact: cfg.Redact, unchanged: newUnchangedTexts(0)},
-		output:   output{noLines: cfg.NoLines}, beside: beside{some: cfg.Plan != nil || cfg.NoLines},
+		output:   output{noLines: cfg.NoLines}, sharing: sharing{some: cfg.Plan != nil || cfg.NoLines},
 		counter: counter{rooms: cfg.Rooms, countV6: cfg.CountV6, noteKey: newNoteKey(),
 			pathOnly: !format.ContentsOf(cfg.Parser).Query}}
 	if cfg.ByLeft {
@@ -260,27 +260,27 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 			f.stats.Malformed++
 		}
 		f.guard.Begin(len(line), known)
-		f.treatGlued(b, line, slot{}, noDoubt)
+		f.treatGlued(b, line, dayRef{}, noDoubt)
 		return
 	}
 	if !known {
 		f.stats.Malformed++
-		placement := f.hourSlot(line, known).placement
+		placement := f.hourOf(line, known).placement
 		if f.hours.cal == nil {
 			_, placement = f.cal.Place(l.Day, l.HasDay)
 		}
 		if placement == calendar.Expired {
 			f.stats.Expired++
 			f.guard.Begin(len(line), known)
-			f.treatGlued(b, line, slot{}, noDoubt)
+			f.treatGlued(b, line, dayRef{}, noDoubt)
 			return // its date proves nothing: that day gets no room file
 		}
 	}
 	s := f.last // most lines bear the date of the line before
 	if f.hours.cal != nil {
-		s = f.hourSlot(line, known)
+		s = f.hourOf(line, known)
 	} else if s.day == nil || s.date != l.Day || !l.HasDay {
-		s = f.slot(l.Day, l.HasDay)
+		s = f.dayOf(l.Day, l.HasDay)
 	}
 	d, part := s.day, &f.discarded
 	if s.late {
@@ -377,7 +377,7 @@ func (f *Filter) appendSome(part *Part, line []byte, usual bool) (omitted bool) 
 
 // isGluedAt is isGlued for a line that was appended at start. One that is glued is taken
 // back where not all of it may be kept, and so is one of which a panic leaves that open.
-func (f *Filter) isGluedAt(b *Batch, line []byte, s slot, start int) bool {
+func (f *Filter) isGluedAt(b *Batch, line []byte, s dayRef, start int) bool {
 	glued := true
 	defer func() {
 		if glued && (f.plan != nil || f.noLines || f.only != nil) {
@@ -390,7 +390,7 @@ func (f *Filter) isGluedAt(b *Batch, line []byte, s slot, start int) bool {
 
 // takeBack takes back the line that was appended last, if nobody can tell which
 // field is which.
-func (f *Filter) takeBack(b *Batch, s slot, start int) {
+func (f *Filter) takeBack(b *Batch, s dayRef, start int) {
 	part := &f.discarded
 	if s.placement != calendar.Expired {
 		part = b.part(s.day, f.rec)
@@ -406,9 +406,9 @@ func (f *Filter) keepEmpty(b *Batch, line []byte) {
 		return
 	}
 	f.line.HasDay = false
-	s := f.hourSlot(line, false)
+	s := f.hourOf(line, false)
 	if f.hours.cal == nil {
-		s = f.slot(0, false)
+		s = f.dayOf(0, false)
 	}
 	if s.placement != calendar.Expired {
 		part := b.part(s.day, f.rec)

@@ -332,7 +332,7 @@ func TestLongRoomNames(t *testing.T) {
 	assert.EqualValues(t, 4, c.Recorded(), "the day is a lower bound")
 
 	cfg := newConfig(t, "common")
-	f = newFilter(cfg, newCalendar(), &deferred{&newTally(cfg.Limits, 1).ample})
+	f = newFilter(cfg, newCalendar(), &deferred{&newOrderedDedup(cfg.Limits, 1).farFromLimits})
 	out = collector{}
 	require.NoError(t, f.Run(strings.NewReader(log), &out))
 	require.Empty(t, f.Fault())
@@ -342,7 +342,7 @@ func TestLongRoomNames(t *testing.T) {
 		hash := [20]byte(pairs)
 		journal = c.AppendNew(journal, &hash, 1)
 	}
-	assert.EqualValues(t, 4, c.Overflow(), "a tally is told of each")
+	assert.EqualValues(t, 4, c.Overflow(), "an orderedDedup gets each")
 }
 
 // Archives of more dates than anybody has keep no more days in memory.

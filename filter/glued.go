@@ -157,7 +157,7 @@ func hasAddrWord(text []byte) bool {
 }
 
 // isGlued is treatGlued for a line that fits the format, and is doubted.
-func (f *Filter) isGlued(b *Batch, line []byte, s slot) bool {
+func (f *Filter) isGlued(b *Batch, line []byte, s dayRef) bool {
 	// Who is refused may call himself anything.
 	if f.line.Status == http.StatusUnauthorized {
 		return false
@@ -170,9 +170,9 @@ func (f *Filter) isGlued(b *Batch, line []byte, s slot) bool {
 	return false
 }
 
-// treatGlued counts the pieces of a line that goes to s, the zero slot for one that goes
+// treatGlued counts the pieces of a line that goes to s, the zero dayRef for one that goes
 // nowhere, if it is glued.
-func (f *Filter) treatGlued(b *Batch, line []byte, s slot, d doubt) bool {
+func (f *Filter) treatGlued(b *Batch, line []byte, s dayRef, d doubt) bool {
 	if !f.findPieces(line, d) {
 		return false
 	}
@@ -189,7 +189,7 @@ func (f *Filter) treatGlued(b *Batch, line []byte, s slot, d doubt) bool {
 		}
 		to := s
 		if day, ok := guard.StampDay(line[p.start:p.end]); ok {
-			to = f.slot(day, true)
+			to = f.dayOf(day, true)
 		}
 		if f.hasher != nil {
 			f.leaveOut(b, to.day)
@@ -422,7 +422,7 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 	if f.only != nil && (f.only.User != "" || !f.only.Has(l.Day)) {
 		return
 	}
-	s := f.slot(l.Day, true)
+	s := f.dayOf(l.Day, true)
 	if s.placement == calendar.Expired && f.hasher != nil {
 		f.rec.meet(b, s.day)
 	}

@@ -91,7 +91,7 @@ func (of *groupsOfDay) look(open Opened, day civil.Day) {
 // writeGrouped is the rest of write where lines are held back. A line is in no part of
 // the batch before it is known which: a panic must not leave it among those that are
 // written.
-func (f *Filter) writeGrouped(b *Batch, s slot, line []byte, usual bool) {
+func (f *Filter) writeGrouped(b *Batch, s dayRef, line []byte, usual bool) {
 	g, d := f.grouped, s.day
 	g.part.Lines = g.part.Lines[:0]
 	omitted := f.appendSome(&g.part, line, usual)

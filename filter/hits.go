@@ -178,7 +178,7 @@ func (f *Filter) recordHits(b *Batch) {
 			if d.digests != nil {
 				p.Digest = d.digests.Sum()
 			}
-		} else if d != f.excess {
+		} else if d != f.overflowDay {
 			if h.expired == nil {
 				h.expired = traffic.NewDays(h.options)
 			}

@@ -11,29 +11,29 @@ import (
 // Hourly is a Calendar whose days have a file for each hour.
 type Hourly interface {
 	Calendar
-	// PlaceHour says to which day and hour a line goes that bears a time, in seconds since
+	// PlaceHour returns the day and hour to which a line of a time goes, in seconds since
 	// 1970; dated is false for a line with no readable time stamp.
 	PlaceHour(sec int64, dated bool) (day civil.Day, hour int, placement calendar.Placement)
-	// Zone is the one that the hours are of.
+	// Zone is the time zone of the hours.
 	Zone() *time.Location
 }
 
-// hours is what a router knows of them.
+// hours are what a router needs to place lines by the hour.
 type hours struct {
 	cal     Hourly // nil: lines go to the files of their days
 	quarter int64  // of an hour, of the line before
-	last    slot   // of that
+	last    dayRef // of that
 }
 
 const quarter = 15 * 60 // all offsets are a multiple of it
 
-// hourSlot returns where the line goes that f.line is of, by its hour: the zero slot where
-// lines go by the day. The hour is that of the process's clock, since all that is kept
-// and deleted goes by that: a line of another zone may go to another day than it bears.
-func (f *Filter) hourSlot(line []byte, known bool) slot {
+// hourOf returns where the current line goes by its hour, the zero dayRef if there are no
+// files of hours. The hour is in the process's time zone, since lines are kept and deleted
+// by that: a line of another zone may go to another day than the one of its date.
+func (f *Filter) hourOf(line []byte, known bool) dayRef {
 	h := &f.hours
 	if h.cal == nil {
-		return slot{}
+		return dayRef{}
 	}
 	sec, dated := f.second(line, known)
 	at := floorDiv(sec, quarter)
@@ -48,14 +48,14 @@ func (f *Filter) hourSlot(line []byte, known bool) slot {
 	if _, whole := h.cal.Place(day, true); to == calendar.Expired && whole != calendar.Expired {
 		to = calendar.Open // the day is not over: it has a key, and rooms are counted
 	}
-	s := f.placed(day, day, to)
+	s := f.refTo(day, day, to)
 	s.placement, s.hour = placement, uint8(hour+1)
 	h.quarter, h.last = at, s
 	return s
 }
 
-// second returns the time that the line bears, in seconds since 1970. Where only its date
-// is known, as of a malformed one, it is the beginning of that day: so it goes earlier.
+// second returns the time of the line, in seconds since 1970. If only its date is known, as
+// in a malformed line, that is the beginning of the day, so that the line is deleted earlier.
 func (f *Filter) second(line []byte, known bool) (sec int64, dated bool) {
 	l := &f.line
 	if !l.HasDay {

@@ -94,11 +94,11 @@ func (r *oneStream) hits(*Batch, *day) *Part { return nil }
 
 func (r *oneStream) needsDays() bool { return false }
 
-// deferred leaves it to a tally to tell which pairs are new: each becomes a record,
-// perhaps again and again, those of expired days in a part too. It is the recorder of
-// the workers of a Replay.
+// deferred leaves it to an orderedDedup to find which pairs are new: it emits each pair,
+// perhaps repeatedly, and those of expired days in a part of their own. It is the recorder
+// of the workers of a Replay.
 type deferred struct {
-	ample *atomic.Bool // the tally has room for every pair that is under way
+	farFromLimits *atomic.Bool // of the orderedDedup
 }
 
 func (r *deferred) take(b *Batch, d *day) { b.begin(d) }
@@ -106,7 +106,7 @@ func (r *deferred) take(b *Batch, d *day) { b.begin(d) }
 func (r *deferred) record(b *Batch, d *day, room *[20]byte, fp uint64) (told bool) {
 	p := r.part(b, d)
 	p.Records = rooms.AppendRecord(p.Records, room, fp)
-	return r.ample.Load() && *room != rooms.TooLong
+	return r.farFromLimits.Load() && *room != rooms.TooLong
 }
 
 func (r *deferred) hits(b *Batch, d *day) *Part { return r.part(b, d) }

@@ -24,7 +24,7 @@ import (
 // are new is told there, in the order of the input.
 type Replay struct {
 	workers []*Filter
-	tally   *tally
+	dedup   *orderedDedup
 
 	mu    sync.Mutex // guards stats
 	stats counters.Values
@@ -36,13 +36,13 @@ const chunksAWorker = 2
 // NewReplay returns a Replay with a worker for each of the parsers, which take
 // the place of cfg's.
 func NewReplay(cfg Config, parsers []format.Parser, cal Calendar) *Replay {
-	r := &Replay{tally: newTally(cfg.Limits, chunksAWorker*len(parsers))}
+	r := &Replay{dedup: newOrderedDedup(cfg.Limits, chunksAWorker*len(parsers))}
 	if cfg.Traffic != nil {
-		r.tally.traffic = traffic.NewDays(cfg.Traffic.Options)
+		r.dedup.traffic = traffic.NewDays(cfg.Traffic.Options)
 	}
 	for _, p := range parsers {
 		cfg.Parser = p
-		r.workers = append(r.workers, newFilter(cfg, cal, &deferred{&r.tally.ample}))
+		r.workers = append(r.workers, newFilter(cfg, cal, &deferred{&r.dedup.farFromLimits}))
 	}
 	return r
 }
@@ -67,10 +67,10 @@ func (r *Replay) Fault() string {
 }
 
 // Expired returns the room counts of the expired days that were seen.
-func (r *Replay) Expired() map[civil.Day]rooms.Sum { return r.tally.Expired() }
+func (r *Replay) Expired() map[civil.Day]rooms.Sum { return r.dedup.Expired() }
 
 // Traffic returns what was counted of hits, nil where none are.
-func (r *Replay) Traffic() *traffic.Days { return r.tally.traffic }
+func (r *Replay) Traffic() *traffic.Days { return r.dedup.traffic }
 
 // Run treats the lines of in until its end, and hands them to out. Files are
 // joined as they are: the last line of one that has no newline goes on in the
@@ -85,10 +85,10 @@ func (r *Replay) Run(ctx context.Context, in *archive.Reader, out Output) error 
 		f.treatLines(c.batch, c.lines)
 		c.stats = f.stats
 	}, func(c *chunk) error {
-		r.tally.take(c.batch)
+		r.dedup.keepNew(c.batch)
 		r.mu.Lock()
 		r.stats = r.stats.Plus(c.stats)
-		r.stats.Overflow = r.tally.Overflow()
+		r.stats.Overflow = r.dedup.Overflow()
 		r.mu.Unlock()
 		return out.Put(c.batch)
 	})

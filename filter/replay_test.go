@@ -264,17 +264,17 @@ func TestReplayPanics(t *testing.T) {
 	assert.EqualValues(t, 1, r.Stats().Failed)
 }
 
-// TestDeferredAllocs: a worker and the tally allocate nothing for a line.
+// TestDeferredAllocs: a worker and the orderedDedup allocate nothing for a line.
 func TestDeferredAllocs(t *testing.T) {
 	cfg := newConfig(t, "auto")
-	sums := newTally(cfg.Limits, 1)
-	f := newFilter(cfg, newCalendar(), &deferred{&sums.ample})
+	sums := newOrderedDedup(cfg.Limits, 1)
+	f := newFilter(cfg, newCalendar(), &deferred{&sums.farFromLimits})
 	log, b := []byte(manyDaysLog(500)), &Batch{}
 	treat := func() {
 		b.Reset()
 		f.renew()
 		f.treatLines(b, log)
-		sums.take(b)
+		sums.keepNew(b)
 	}
 	treat()
 	treat()

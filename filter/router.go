@@ -8,39 +8,39 @@ import (
 	"hushpipe/format/civil"
 )
 
-// router tells by the calendar to which day a line goes, and has what the lines of each
-// day need.
+// router asks the calendar to which day a line goes, and holds what the lines of each day
+// need.
 type router struct {
 	cal    Calendar
 	rec    recorder
 	mode   pseudonym.Mode
-	common *guard.Cipher // that of all days; nil: each has its own
+	common *guard.Cipher // of all days; nil if each has its own
 
 	epoch uint64
-	dates map[civil.Day]slot // by the date that lines bear
-	last  slot               // of the line before
-	none  slot               // of lines without a date
+	dates map[civil.Day]dayRef // by the date in the lines
+	last  dayRef               // of the line before
+	none  dayRef               // of lines without a date
 
 	hours hours // of lines that go to the files of their hours
 
-	days      map[civil.Day]*day // by the day that lines go to
-	excess    *day               // stands for expired days past maxDays; nil: there is none
-	forgotten uint64             // pairs that days left out which are in days no more
+	days        map[civil.Day]*day // by the day that lines go to
+	overflowDay *day               // for expired days past maxDays, nil for none
+	forgotten   uint64             // pairs that forgotten days did not count
 }
 
-// slot says where lines of one date go.
-type slot struct {
+// dayRef is where lines of one date go: the day, and why.
+type dayRef struct {
 	date      civil.Day
 	placement calendar.Placement
 	late      bool  // they go to a day before today
 	hour      uint8 // of an Hourly calendar: from 1 on
-	day       *day  // nil: not asked yet
+	day       *day  // nil in the zero dayRef
 }
 
 // day is what the lines of one day need.
 type day struct {
 	day     civil.Day
-	expired bool // since its first line
+	expired bool // when its first line came
 	met     bool // it is expired, and a line of it could be read
 	keyID   [8]byte
 	cipher  *guard.Cipher // nil: to be made
@@ -50,7 +50,7 @@ type day struct {
 	inBatch
 }
 
-// inBatch is where the lines of a day stand.
+// inBatch is where the lines of a day are in a Batch.
 type inBatch struct {
 	batch *Batch // the last one with lines of this day,
 	seq   uint64 // in which of its uses,
@@ -76,14 +76,14 @@ func (r *router) makeCipher(d *day) {
 	d.cipher = guard.NewCipher(pseudonym.New(r.cal.Key(d.day, placement), r.mode))
 }
 
-// overflow is how many lines had a pair that is not counted.
+// overflow returns how many lines had a pair that was not counted.
 func (r *router) overflow() uint64 {
 	n := r.forgotten
 	for _, d := range r.days {
 		n += d.overflow()
 	}
-	if r.excess != nil {
-		n += r.excess.overflow()
+	if r.overflowDay != nil {
+		n += r.overflowDay.overflow()
 	}
 	return n
 }
@@ -102,11 +102,11 @@ func (r *router) Expired() map[civil.Day]rooms.Sum {
 	return sums
 }
 
-// slot returns where a line goes.
-func (r *router) slot(date civil.Day, dated bool) slot {
+// dayOf returns where a line goes.
+func (r *router) dayOf(date civil.Day, dated bool) dayRef {
 	if !dated {
 		if r.none.day == nil {
-			r.none = r.place(date, false)
+			r.none = r.placeDay(date, false)
 		}
 		return r.none
 	}
@@ -115,7 +115,7 @@ func (r *router) slot(date civil.Day, dated bool) slot {
 		if len(r.dates) == maxDays {
 			clear(r.dates)
 		}
-		s = r.place(date, true)
+		s = r.placeDay(date, true)
 		r.dates[date] = s
 	}
 	r.last = s
@@ -130,13 +130,13 @@ const (
 	maxDays = 4096
 )
 
-func (r *router) place(date civil.Day, dated bool) slot {
+func (r *router) placeDay(date civil.Day, dated bool) dayRef {
 	to, placement := r.cal.Place(date, dated)
-	return r.placed(date, to, placement)
+	return r.refTo(date, to, placement)
 }
 
-// placed returns the slot of lines that go to a day.
-func (r *router) placed(date, to civil.Day, placement calendar.Placement) slot {
+// refTo returns the dayRef of lines that go to a day.
+func (r *router) refTo(date, to civil.Day, placement calendar.Placement) dayRef {
 	key := r.cal.Key(to, placement)
 	d := r.days[to]
 	if d == nil || d.keyID != key.ID() {
@@ -145,10 +145,10 @@ func (r *router) placed(date, to civil.Day, placement calendar.Placement) slot {
 			if !r.rec.needsDays() {
 				clear(r.days) // the calendar keeps the keys
 			} else if placement == calendar.Expired {
-				if r.excess == nil {
-					r.excess = &day{day: to, expired: true, keyID: key.ID(), counts: rooms.NewCounts(rooms.Limits{})}
+				if r.overflowDay == nil {
+					r.overflowDay = &day{day: to, expired: true, keyID: key.ID(), counts: rooms.NewCounts(rooms.Limits{})}
 				}
-				return slot{date: date, placement: placement, day: r.excess}
+				return dayRef{date: date, placement: placement, day: r.overflowDay}
 			}
 		}
 		if len(r.days)%manyDays == manyDays-1 {
@@ -160,20 +160,20 @@ func (r *router) placed(date, to civil.Day, placement calendar.Placement) slot {
 		r.days[to] = d
 	}
 	today, _ := r.cal.Place(0, false)
-	return slot{date: date, placement: placement, late: placement == calendar.Open && to < today, day: d}
+	return dayRef{date: date, placement: placement, late: placement == calendar.Open && to < today, day: d}
 }
 
-// renew asks the calendar anew once its answers may have changed: at midnight,
-// or when a key could be read at last. Days of which lines are expected go on;
-// what is known of earlier ones is in the journals already, and a pair that
-// comes again may be written there again. It reports whether they may have changed.
+// renew drops what it has from the calendar once that may have changed: at midnight, or when
+// a key could be read at last. It keeps the days of which more lines are expected; the pairs
+// of earlier ones are in the journals, where a pair may be written twice. It reports whether
+// anything may have changed.
 func (r *router) renew() bool {
 	epoch := r.cal.Epoch()
 	if epoch == r.epoch {
 		return false
 	}
 	r.epoch = epoch
-	r.last, r.none, r.hours.last = slot{}, slot{}, slot{}
+	r.last, r.none, r.hours.last = dayRef{}, dayRef{}, dayRef{}
 	clear(r.dates)
 	if len(r.days) == 0 {
 		return true
@@ -187,7 +187,7 @@ func (r *router) renew() bool {
 	return true
 }
 
-// forget lets go of a day, nil for none, but for what it left out.
+// forget drops a day, nil for none, and keeps the number of pairs that it did not count.
 func (r *router) forget(d *day) {
 	if d != nil {
 		r.forgotten += d.overflow()

@@ -101,9 +101,9 @@ type treater interface {
 
 func run(f treater, in io.Reader, out Output) error {
 	r := &reader{f: f, in: in, out: out, buf: make([]byte, readSize), size: batchSize, done: make(chan error, 1)}
-	r.last.out = out
+	r.commits.out = out
 	if kept, ok := in.(CommitReader); ok {
-		r.last.in, r.last.patient = kept, kept.Patient
+		r.commits.in, r.commits.patient = kept, kept.Patient
 		if direct, ok := out.(Direct); ok {
 			set, end := kept.Alarm(r.late)
 			defer end()
@@ -114,7 +114,7 @@ func run(f treater, in io.Reader, out Output) error {
 	}
 	go r.run()
 	err := <-r.done
-	if unkept := r.last.commit(); unkept != nil {
+	if unkept := r.commits.commit(); unkept != nil {
 		err = errors.Join(err, unkept)
 	}
 	return err
@@ -131,7 +131,7 @@ type reader struct {
 	f       treater
 	in      io.Reader
 	out     Output
-	last    uncommitted
+	commits commitTracker
 	buf     []byte
 	held    int // bytes of a line whose end is not read yet
 	c       cutter
@@ -210,7 +210,7 @@ func (r *reader) late() {
 
 // next reads once, and treats and puts what it reads.
 func (r *reader) next() (ended bool, err error) {
-	f, last := r.f, &r.last
+	f, last := r.f, &r.commits
 	if !last.isEmpty() && !last.in.Ready() {
 		if err := last.commitSoon(); err != nil {
 			return false, err

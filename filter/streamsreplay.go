@@ -19,7 +19,7 @@ import (
 // one Streams makes of the same bytes, in the same order.
 type StreamsReplay struct {
 	workers []*Streams
-	tallies []*tally // by stream, nil for one that takes no lines
+	dedups  []*orderedDedup // by stream, nil for one that takes no lines
 
 	mu    sync.Mutex // guards what follows
 	stats counters.Values
@@ -44,12 +44,12 @@ type Destination struct {
 // NewStreamsReplay returns a StreamsReplay with these workers. All of them have the same
 // streams.
 func NewStreamsReplay(workers []StreamsWorker, to []Destination) *StreamsReplay {
-	r := &StreamsReplay{tallies: make([]*tally, len(to)), each: make([]counters.Values, len(to))}
+	r := &StreamsReplay{dedups: make([]*orderedDedup, len(to)), each: make([]counters.Values, len(to))}
 	for i, cfg := range workers[0].Streams {
 		if cfg != nil {
-			r.tallies[i] = newTally(cfg.Limits, chunksAWorker*len(workers))
+			r.dedups[i] = newOrderedDedup(cfg.Limits, chunksAWorker*len(workers))
 			if cfg.Traffic != nil {
-				r.tallies[i].traffic = traffic.NewDays(cfg.Traffic.Options)
+				r.dedups[i].traffic = traffic.NewDays(cfg.Traffic.Options)
 			}
 		}
 	}
@@ -57,7 +57,7 @@ func NewStreamsReplay(workers []StreamsWorker, to []Destination) *StreamsReplay 
 		all := make([]Stream, len(to))
 		for i, cfg := range w.Streams {
 			if cfg != nil {
-				all[i] = Stream{Filter: newFilter(*cfg, to[i].Calendar, &deferred{&r.tallies[i].ample}), Get: to[i].Get, Gate: to[i].Gate}
+				all[i] = Stream{Filter: newFilter(*cfg, to[i].Calendar, &deferred{&r.dedups[i].farFromLimits}), Get: to[i].Get, Gate: to[i].Gate}
 			}
 		}
 		r.workers = append(r.workers, NewStreams(w.Input, w.Match, all))
@@ -74,7 +74,7 @@ type streamShare struct {
 // shares returns the shares of a chunk, with nothing in them.
 func (r *StreamsReplay) shares(c *chunk) []streamShare {
 	if c.streams == nil {
-		c.streams = make([]streamShare, len(r.tallies))
+		c.streams = make([]streamShare, len(r.dedups))
 	}
 	for i := range c.streams {
 		c.streams[i] = streamShare{days: c.streams[i].days[:0]}
@@ -102,14 +102,14 @@ func (r *StreamsReplay) Run(ctx context.Context, in *archive.Reader, out Output)
 			}
 		}
 	}, func(c *chunk) error {
-		for i, t := range r.tallies {
+		for i, t := range r.dedups {
 			if b := c.batch.streams[i]; b != nil {
-				t.take(b)
+				t.keepNew(b)
 			}
 		}
 		r.mu.Lock()
 		r.stats = r.stats.Plus(c.stats)
-		for i, t := range r.tallies {
+		for i, t := range r.dedups {
 			if t != nil {
 				r.each[i] = r.each[i].Plus(c.streams[i].stats)
 				r.each[i].Overflow = t.Overflow()
@@ -152,11 +152,11 @@ func (r *StreamsReplay) FaultOf(stream int) (place string) {
 
 // ExpiredOf returns a stream's room counts of the expired days that were seen.
 func (r *StreamsReplay) ExpiredOf(stream int) map[civil.Day]rooms.Sum {
-	return r.tallies[stream].Expired()
+	return r.dedups[stream].Expired()
 }
 
 // TrafficOf returns what was counted of a stream's hits, nil where none are.
-func (r *StreamsReplay) TrafficOf(stream int) *traffic.Days { return r.tallies[stream].traffic }
+func (r *StreamsReplay) TrafficOf(stream int) *traffic.Days { return r.dedups[stream].traffic }
 
 // Days is Replay.Days, by stream.
 func (r *StreamsReplay) Days(ctx context.Context, in *archive.Reader, clash func(stream int, day civil.Day, placement calendar.Placement) error) error {

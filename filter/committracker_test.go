@@ -38,12 +38,12 @@ type waiting struct {
 
 func (w *waiting) Wait(func() bool) { w.meanwhile() }
 
-// TestUncommitted: what is written is committed at once, batch by batch; what is
+// TestCommitTracker: what is written is committed at once, batch by batch; what is
 // not, when the reader can wait no more, and not a second time when it is written
 // after all.
-func TestUncommitted(t *testing.T) {
+func TestCommitTracker(t *testing.T) {
 	l, out := &ledger{}, &waiting{}
-	u := &uncommitted{in: l, out: out}
+	u := &commitTracker{in: l, out: out}
 	batch := func(n int) *Batch { return &Batch{input: n} }
 
 	l.read, u.read = 100, 100
@@ -115,5 +115,5 @@ func TestUncommitted(t *testing.T) {
 	assert.Equal(t, l.err, u.commit(), "the reader tells of the writer's error")
 	require.NoError(t, u.commit(), "once")
 
-	require.NoError(t, (&uncommitted{}).commit())
+	require.NoError(t, (&commitTracker{}).commit())
 }
