@@ -85,7 +85,9 @@ func TestMovingSlot(t *testing.T) {
 	}
 	to.Do("CLUSTER", "SETSLOT", slot, "NODE", toID)
 	from.Do("CLUSTER", "SETSLOT", slot, "NODE", toID)
-	third := servers[(i+2)%len(servers)] // any of them may be asked for the slots
+	// Any of them may be asked for the slots. It hears of the move by gossip, which only
+	// shows in its answers.
+	third := servers[(i+2)%len(servers)]
 	for began := time.Now(); !strings.Contains(third.Do("GET", "a"), addresses[(i+1)%len(servers)]); time.Sleep(20 * time.Millisecond) {
 		require.Less(t, time.Since(began), 2*time.Minute, "the third server does not hear of the move")
 	}

@@ -41,7 +41,7 @@ func TestFaultAtTheDayChange(t *testing.T) {
 				require.NoError(t, f.Run(strings.NewReader(users(day, "a", from, to)), q))
 			}
 			run(today, 1, 2)
-			// The journal comes after the lines.
+			// The journal comes after the lines, and only the disk shows it: Wait is for lines.
 			require.Eventually(t, func() bool {
 				found, _ := filepath.Glob(b.path(dir.Journal, today.String()+".*"))
 				return b.lines(today) == 2 && len(found) == 1
@@ -65,7 +65,7 @@ func TestFaultAtTheDayChange(t *testing.T) {
 				run(day, 1, 3)
 				run(day-1, 3, 4) // late ones
 			}
-			heard := ""
+			heard := "" // by the goroutine of the Queue, when it comes to that
 			require.Eventually(t, func() bool {
 				heard += b.heard()
 				return strings.Contains(heard, spoilt)
