@@ -186,9 +186,9 @@ func TestReplayFaults(t *testing.T) {
 // what was put is a beginning of the input, up to its last whole line.
 func TestReplayChanged(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
-		"no longer exists":                    os.Remove,
-		"is shorter than at the start":        func(path string) error { return os.Truncate(path, 1) },
-		"is not the file it was at the start": func(path string) error { return os.Rename(openFiles(t, "d\n")[0].Name(), path) },
+		"no longer exists":             os.Remove,
+		"is shorter than at the start": func(path string) error { return os.Truncate(path, 1) },
+		"was replaced since the start": func(path string) error { return os.Rename(openFiles(t, "d\n")[0].Name(), path) },
 	} {
 		files := openFiles(t, "a\nb", "c\nd", "e\n", "f\n")
 		path := files[2].Name()

@@ -46,7 +46,7 @@ func findAccount(name string) (*account, error) {
 	case err != nil:
 		return nil, usage("--user %q: its groups cannot be looked up: %w", name, err)
 	case a.uid == 0:
-		return nil, usage("--user %q: that is root; hint: name the user to become instead of it", name)
+		return nil, usage("--user %q: that is root; hint: name an unprivileged user", name)
 	case os.Getuid() == a.uid && os.Geteuid() == a.uid:
 		return nil, nil
 	case os.Geteuid() != 0:
@@ -97,14 +97,14 @@ func (a *account) check(at store.Directory, below ...string) error {
 		return err
 	}
 	if slices.Contains(webUsers, a.name) {
-		at.Log("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then; hint: choose a user that nothing else runs as", a.name))
+		at.Log("user", fmt.Sprintf("--user %s: web servers run scripts as that user, which can read keys and delete lines then; hint: choose a user for hushpipe alone", a.name))
 	}
 	for _, path := range []string{at.Path, at.Keys} {
 		if path == "" {
 			continue
 		}
 		if _, err := os.Stat(path); errors.Is(err, os.ErrPermission) {
-			errs = append(errs, fmt.Errorf("%s: cannot be reached by %s; hint: let it search (chmod o+x) the directories above", path, a.name))
+			errs = append(errs, fmt.Errorf("%s: cannot be reached by %s; hint: chmod o+x the directories above it", path, a.name))
 		}
 	}
 	return errors.Join(errs...)
@@ -131,4 +131,4 @@ func webUserRisk(dir string) string {
 	return fmt.Sprintf("belongs to %s, as whom web servers run scripts: these can read keys and delete lines", owner.Username)
 }
 
-const webUserHint = "give it to a user that nothing else runs as, with --user"
+const webUserHint = "give it to a user for hushpipe alone, with --user"

@@ -27,7 +27,7 @@ type actor struct {
 func newActor(what, reason string, names []string, log *messageLog) actor {
 	clean := freetext.Clean(reason, names...)
 	if clean != reason {
-		log.notef("--reason names what may be an address, a telephone or a client, which is left out, as it is kept for three years: it is noted as %q; hint: name the case by its number, as in \"case 12\" or \"#48213\"", clean)
+		log.notef("--reason may contain an address, a telephone number or a client, which is left out since the record stays for three years: it is recorded as %q; hint: name the case by its number, as in \"case 12\" or \"#48213\"", clean)
 	}
 	return actor{what, loginID(), clean}
 }

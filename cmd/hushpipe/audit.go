@@ -37,7 +37,7 @@ func auditCommand(log *messageLog) *cobra.Command {
 	var keys string
 	cmd := &cobra.Command{
 		Use:   "audit [flags] DIR",
-		Short: "Read every line on disk, and prove the promise claim by claim",
+		Short: "Read every line on disk, and check the promise claim by claim",
 		Long:  manualText("audit", "1"),
 		Example: `  hushpipe audit /var/log/hushpipe
   hushpipe audit --apache /var/log/hushpipe
@@ -76,8 +76,8 @@ func auditCommand(log *messageLog) *cobra.Command {
 	cmd.Flags().SortFlags = false
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON, for other programs")
 	cmd.Flags().StringVar(&keys, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
-	cmd.Flags().BoolVar(&apache, "apache", false, "also look at what the configuration of Apache's httpd writes past hushpipe, see hushpipe-check(1)")
-	cmd.Flags().BoolVar(&nginx, "nginx", false, "the same of nginx")
+	cmd.Flags().BoolVar(&apache, "apache", false, "also check what Apache's httpd is configured to write past hushpipe, see hushpipe-check(1)")
+	cmd.Flags().BoolVar(&nginx, "nginx", false, "the same for nginx")
 	return cmd
 }
 

@@ -27,7 +27,7 @@ func checkCommand() *cobra.Command {
 	var apache, nginx bool
 	cmd := &cobra.Command{
 		Use:   "check {--apache|--nginx} [COMMAND [ARGUMENT...]]",
-		Short: "Test a web server's configuration, and name what writes addresses",
+		Short: "Test a web server's configuration, and list what writes addresses",
 		Long:  manualText("check", "1"),
 		Example: `  hushpipe check --apache && apachectl graceful
   hushpipe check --nginx && nginx -s reload
@@ -88,7 +88,7 @@ func serverCommand(given []string, names ...string) ([]string, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("neither %s is installed; hint: name the server's command behind the flag", strings.Join(names, " nor "))
+	return nil, fmt.Errorf("neither %s is installed; hint: give the server's command after the flag", strings.Join(names, " nor "))
 }
 
 // ask runs a command with additional arguments and this stdin.
@@ -128,7 +128,7 @@ func rootHint() string {
 	if os.Geteuid() == 0 {
 		return ""
 	}
-	return "; hint: run this as root, as the server starts"
+	return "; hint: run this as root, since the server starts as root"
 }
 
 // oneLine joins the last three lines of a program's output.

@@ -132,7 +132,7 @@ func apacheDump(command []string) (dump string, decided bool, err error) {
 	out, err := ask(command, "", "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG")
 	if !strings.Contains(out.stdout, "(*)") {
 		if err == nil {
-			err = fmt.Errorf("%s does not list its files; hint: name the command that starts httpd behind --apache", command[0])
+			err = fmt.Errorf("%s does not list its files; hint: give the command that starts httpd after --apache", command[0])
 		}
 		return "", false, err
 	}
@@ -186,7 +186,7 @@ func tryApache(log serverconf.Log, line hushpipeArgs) verdict {
 	}
 	v := try(line, sample)
 	if v.err == nil && log.Kind == serverconf.Access && !strings.Contains(log.Format, "%") {
-		v.err = fmt.Errorf("no LogFormat has the name %s, so that each line would be this word; hint: use combined", log.Format)
+		v.err = fmt.Errorf("no LogFormat has the name %s, so each line would be that word; hint: use combined", log.Format)
 	}
 	return v
 }

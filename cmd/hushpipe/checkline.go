@@ -77,7 +77,7 @@ func (l hushpipeArgs) parsed() *pflag.FlagSet {
 	return cmd.Flags()
 }
 
-var errUnread = errors.New("it cannot read lines of this format: each would be taken for malformed; hint: give this format with --format, or log as combined")
+var errUnread = errors.New("it cannot read lines of this format: each would count as malformed; hint: give this format with --format, or log as combined")
 
 // test runs the command with --check: the program that it names, with its flags and its
 // DIR. If sample is not "", the program must be able to read this line.
@@ -89,7 +89,7 @@ func (l hushpipeArgs) test(sample string) (warnings string, err error) {
 	}
 	switch flags := l.parsed(); {
 	case flags.Changed("check"):
-		return "", errors.New("with --check it ends at once, and httpd starts it again and again; hint: leave --check out")
+		return "", errors.New("with --check it exits at once, and httpd starts it again and again; hint: leave --check out")
 	case flags.Changed("stdout"):
 		return "", errors.New("with --stdout lines go nowhere: nobody reads the output of a logger; hint: leave --stdout out")
 	case l.shell != "":

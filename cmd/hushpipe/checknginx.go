@@ -23,7 +23,7 @@ func (c *serverCheck) nginx(given []string) error {
 	dump, refused := ask(command, "", "-T")
 	if !strings.Contains(dump.stdout, "# configuration file ") {
 		if refused == nil {
-			refused = fmt.Errorf("%s does not list its files; hint: name the command that starts nginx behind --nginx", command[0])
+			refused = fmt.Errorf("%s does not list its files; hint: give the command that starts nginx after --nginx", command[0])
 		}
 		return refused
 	}
@@ -65,14 +65,14 @@ func (c *serverCheck) fifo(log serverconf.Log) {
 	case slices.ContainsFunc(strings.Fields(log.Rest), isGzip):
 		v.err = errors.New("with gzip nginx writes compressed bytes, which hushpipe cannot read: each line is lost; hint: leave gzip out")
 	case strings.Contains(log.Format, binaryAddress):
-		v.err = errors.New("$" + binaryAddress + " is an address in a form that hushpipe does not know, which it would keep; hint: use $remote_addr")
+		v.err = errors.New("$" + binaryAddress + " is an address in a form that hushpipe does not recognise and would keep; hint: use $remote_addr")
 	case !c.awaitReader(log.Target):
 		v.err = errors.New("no hushpipe reads this FIFO; hint: systemctl enable --now its hushpipe@.service, see hushpipe help servers")
 	default:
 		v = tryReaders(log)
 	}
 	if errors.Is(v.err, errUnread) {
-		v.err = errors.New("the hushpipe that reads this FIFO cannot read lines of this format: each would be taken for malformed; hint: " + unreadHint(log))
+		v.err = errors.New("the hushpipe that reads this FIFO cannot read lines of this format: each would count as malformed; hint: " + unreadHint(log))
 	}
 	c.hushpipe(log, v, "good: hushpipe reads this FIFO")
 }

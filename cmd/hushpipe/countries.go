@@ -19,7 +19,7 @@ type countryFlags struct {
 }
 
 func (o *countryFlags) define(flags *pflag.FlagSet) {
-	flags.StringVar(&o.country, "country", "", "with --traffic, count by country, as the database `FILE` has it: one in the MaxMind DB format (.mmdb)")
+	flags.StringVar(&o.country, "country", "", "with --traffic, count by country with the database `FILE`, in the MaxMind DB format (.mmdb)")
 }
 
 // databases are the country databases in use, by path.

@@ -32,7 +32,7 @@ func eraseCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "erase [flags] DIR [STREAM…]",
-		Short: "Falsify the lines of a person in place, or delete days on purpose",
+		Short: "Falsify a person's lines in place, or delete days early",
 		Long:  manualText("erase", "1"),
 		Example: `  hushpipe erase /var/log/hushpipe --address - --reason "request 7"
   hushpipe erase /var/log/hushpipe web --before 2026-11-22 --reason "order 3"`,
@@ -76,8 +76,8 @@ func eraseCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	cmd.Flags().SortFlags = false
 	subject.define(cmd.Flags(), "falsify")
 	cmd.Flags().StringVar(&before, "before", "", "delete the days before `DATE`, such as 2026-11-22")
-	cmd.Flags().BoolVar(&all, "all", false, "delete all days; of today the lines alone")
-	cmd.Flags().StringVar(&reason, "reason", "", "note `TEXT` in DIR/acts.log, such as the number of the case")
+	cmd.Flags().BoolVar(&all, "all", false, "delete all days; for today only the lines")
+	cmd.Flags().StringVar(&reason, "reason", "", "record `TEXT` in DIR/acts.log, such as the case's number")
 	cmd.Flags().BoolVar(&e.yes, "yes", false, "do not ask; needed where stdin is not a terminal")
 	cmd.Flags().StringVar(&keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
 	return cmd
@@ -103,7 +103,7 @@ func (e *eraser) confirm(question string) error {
 		return nil
 	}
 	if !e.in.terminal {
-		return errors.New("nothing was erased; hint: give --yes, as stdin is not a terminal")
+		return errors.New("nothing was erased; hint: give --yes, since stdin is not a terminal")
 	}
 	e.log.lines <- question + " This cannot be undone. Type yes: "
 	answer, err := e.in.line("the answer")
@@ -141,7 +141,7 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 		e.actor.what = acts.Find
 	}
 	if err := e.actor.note(e.actions()); err != nil {
-		return fmt.Errorf("this use cannot be noted, so nothing is erased: %w", err)
+		return fmt.Errorf("this use cannot be recorded, so nothing is erased: %w", err)
 	}
 	erased := 0
 	for _, p := range e.places {
@@ -167,7 +167,7 @@ func (e *eraser) falsify(path, keyDir string, streams []string) error {
 func (p *findPlace) checkMerges() error {
 	if p.terms != nil && p.terms.Stream.Fields != nil {
 		if t := p.terms.Stream.Treatment("client"); t.Kind == policy.OnlyNets {
-			return fmt.Errorf("%s: the stream keeps %q of the client in clear, where any address that is made up may be somebody's: lines would be taken for those of others; hint: leave the stream out, or delete its days with --before or --all", p.path, t)
+			return fmt.Errorf("%s: the stream keeps %q of the client in clear, so a random address may be somebody's: lines would look like those of others; hint: leave the stream out, or delete its days with --before or --all", p.path, t)
 		}
 		for _, field := range []string{"client", "user"} {
 			switch p.terms.Stream.Treatment(field).Kind {
@@ -246,7 +246,7 @@ func (p *findPlace) falsify(note func(day civil.Day, lines int) error) (n int) {
 		}
 		if lines > released[day] {
 			if err := note(day, lines-released[day]); err != nil {
-				p.fail(fmt.Errorf("lines of %s came in the meantime and cannot be noted, so nothing more of the day is erased: %w", day, err))
+				p.fail(fmt.Errorf("lines of %s arrived meanwhile and cannot be recorded, so nothing more of the day is erased: %w", day, err))
 				continue
 			}
 		}
@@ -352,7 +352,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		return err
 	}
 	if err := e.actor.note(actions); err != nil {
-		return fmt.Errorf("this use cannot be noted, so nothing is erased: %w", err)
+		return fmt.Errorf("this use cannot be recorded, so nothing is erased: %w", err)
 	}
 	today, goesOn := civil.DayOf(now()), false
 	for i, p := range e.places {
@@ -362,7 +362,7 @@ func (e *eraser) deleteDays(path, keyDir string, streams []string, before civil.
 		}
 		purged, err := store.EraseDays(e.directory(p), found[i], func(day civil.Day, lines int) error {
 			if err := e.actor.note([]dirAction{{p.path, p.terms, []civil.Day{day}, lines}}); err != nil {
-				return fmt.Errorf("%s came in the meantime and cannot be noted: %w", prose.Plural(lines, "line"), err)
+				return fmt.Errorf("%s arrived meanwhile and cannot be recorded: %w", prose.Plural(lines, "line"), err)
 			}
 			return nil
 		})

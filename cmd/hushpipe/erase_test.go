@@ -262,7 +262,7 @@ func TestEraseOnFullDisk(t *testing.T) {
 		cmd := exec.Command(hushpipeBinary(t), append([]string{"erase", d.dir, "--reason", "case 1", "--yes"}, args...)...)
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err)
-		assert.Contains(t, string(out), "this use cannot be noted, so nothing is erased: ")
+		assert.Contains(t, string(out), "this use cannot be recorded, so nothing is erased: ")
 		assert.Equal(t, before, written(d.dir))
 	}
 	acts, _ := os.ReadFile(filepath.Join(d.dir, "acts.log"))
@@ -354,7 +354,7 @@ func TestEraseNotesWhatCame(t *testing.T) {
 	assert.ErrorIs(t, err, errReported, "journals are not reached")
 	log.close()
 	assert.Equal(t, 2, noted)
-	assert.Contains(t, said.String(), "came in the meantime and cannot be noted, so nothing more of the day is erased: no space left on device")
+	assert.Contains(t, said.String(), "arrived meanwhile and cannot be recorded, so nothing more of the day is erased: no space left on device")
 	assert.NotContains(t, written(stream), "jane", "%s", said.String())
 	assert.Equal(t, 3, strings.Count(written(stream), "xxxx"))
 	assert.Equal(t, 6, strings.Count(written(stream), "\n"))

@@ -54,7 +54,7 @@ func filterCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 	o := &filterFlags{}
 	cmd := &cobra.Command{
 		Use:   "filter [flags] DIR",
-		Short: "Write log lines from stdin to daily files in DIR; what Apache runs",
+		Short: "Pseudonymise log lines from stdin, and write daily files to DIR",
 		Long:  manualText("filter", "1"),
 		Example: `  CustomLog "|/usr/bin/hushpipe filter /var/log/hushpipe" combined
   hushpipe filter --check /var/log/hushpipe && apachectl graceful
@@ -224,7 +224,7 @@ func warnIfSlow(ctx context.Context, dir string, q *filter.Queue, s *store.Store
 	patience := time.Until(until).Round(time.Second)
 	return time.AfterFunc(diskTimeout, func() {
 		if q.Held() > 0 && ctx.Err() == nil {
-			log.warnf("%s: lines are not written yet, waiting up to %s: %s%s; hint: Ctrl-C (SIGINT) ends the waiting, and the lines are lost",
+			log.warnf("%s: lines are not written yet, waiting up to %s: %s%s; hint: Ctrl-C (SIGINT) stops waiting, and the lines are lost",
 				dir, inMinutes(patience), cmp.Or(s.Refused(), "the disk does not answer"), notRoot(s.Refused()))
 		}
 	})

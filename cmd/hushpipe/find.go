@@ -32,7 +32,7 @@ func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	var date, keyDir, reason string
 	cmd := &cobra.Command{
 		Use:   "find [flags] DIR [STREAM…]",
-		Short: "Print the lines of a person, while the keys live",
+		Short: "Print a person's lines, while the keys exist",
 		Long:  manualText("find", "1"),
 		Example: `  hushpipe find /var/log/hushpipe --address 192.0.2.1 --reason "case 12"
   hushpipe find /var/log/hushpipe web --user - --reason "case 13"`,
@@ -40,9 +40,9 @@ func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !subject.given(cmd.Flags()) {
 				if len(args) > 1 {
-					return usage("no --address given, and no --user, and what follows DIR is the name of a stream; hint: give the address by --address, or the user by --user")
+					return usage("no --address or --user given, and the argument after DIR is a stream; hint: give the address with --address, or the user with --user")
 				}
-				return usage("no --address given, and no --user; hint: see 'hushpipe find --help'")
+				return usage("no --address or --user given; hint: see 'hushpipe find --help'")
 			}
 			keyDir = cmp.Or(keyDir, registry.StreamKeys(args[0]))
 			confine(args[0], keyDir)
@@ -63,16 +63,16 @@ func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
 			}
 			f.searchAll(day, date != "")
 			if err := f.actor.note(f.actions()); err != nil {
-				return fmt.Errorf("this use cannot be noted, so nothing is printed: %w", err)
+				return fmt.Errorf("this use cannot be recorded, so nothing is printed: %w", err)
 			}
 			return f.print(cmd.OutOrStdout())
 		},
 	}
 	cmd.Flags().SortFlags = false
 	subject.define(cmd.Flags(), "find")
-	cmd.Flags().StringVar(&date, "day", "", "look at the day `DATE` alone, such as 2026-11-22")
+	cmd.Flags().StringVar(&date, "day", "", "only search the day `DATE`, such as 2026-11-22")
 	cmd.Flags().StringVar(&keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
-	cmd.Flags().StringVar(&reason, "reason", "", "note `TEXT` in DIR/acts.log, such as the number of the case")
+	cmd.Flags().StringVar(&reason, "reason", "", "record `TEXT` in DIR/acts.log, such as the case's number")
 	return cmd
 }
 
@@ -154,9 +154,9 @@ func (f *finder) openStreams(path string, names []string) error {
 			}
 			// Do not print the name: it may be a person's.
 			if len(there) == 0 {
-				return usage("%s has no streams, and argument %d names one; hint: leave it out, or give an address by --address and a user by --user", path, i+2)
+				return usage("%s has no streams, and argument %d names one; hint: leave it out, or give an address with --address and a user with --user", path, i+2)
 			}
-			return usage("argument %d is not a stream of %s; hint: it has %s, and an address is given by --address, a user by --user", i+2, path, strings.Join(there, ", "))
+			return usage("argument %d is not a stream of %s; hint: it has %s, and give an address with --address, a user with --user", i+2, path, strings.Join(there, ", "))
 		}
 		if err := f.openOne(below[at], registry.StreamKeys(below[at])); err != nil {
 			return err
@@ -372,13 +372,13 @@ func (p *findPlace) person(day civil.Day) (who reread.Person, ciphers []*pseudon
 				who.Addrs = append(who.Addrs, a)
 			}
 		default:
-			p.fail(fmt.Errorf("lines of %s were written with --ip %s, which leaves nothing to tell one address from another by: they are not found", day, mode))
+			p.fail(fmt.Errorf("lines of %s were written with --ip %s, under which addresses cannot be told apart: they are not found", day, mode))
 		}
 	}
 	if p.subject.user != "" {
 		who.User = p.userOf(ciphers[0])
 		if who.User == nil {
-			p.fail(fmt.Errorf("lines of %s keep no user to tell people by: they are not found", day))
+			p.fail(fmt.Errorf("lines of %s keep nothing that identifies a user: they are not found", day))
 		}
 	}
 	if !sure && (p.subject.user == "" || p.hashesUsers()) {

@@ -43,7 +43,7 @@ func (o *filterFlags) define(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.redact, "redact", nil, "also strike out the values of URL parameters `NAMES`, separated by commas; =NAMES strikes out these alone, not the built-in ones: "+strings.ReplaceAll(treatment.DefaultRedact, ",", ", ")+"; repeatable")
 	o.formatFlags.define(flags)
 	o.trafficFlags.define(flags)
-	flags.StringVar(&o.policy, "policy", "", "write the streams of the policy `FILE`, each to DIR/NAME, in place of what the flags above say")
+	flags.StringVar(&o.policy, "policy", "", "write the streams of the policy `FILE`, each to DIR/NAME, instead of the flags above")
 }
 
 // pipeline is what the flags of filter configure.

@@ -36,7 +36,7 @@ func fleetMergeCommand(log *messageLog) *cobra.Command {
 	var verify, keys string
 	cmd := &cobra.Command{
 		Use:   "merge [flags] OUT DIR…",
-		Short: "Unite the journals of several hosts in daily files",
+		Short: "Merge the journals of several hosts into daily files",
 		Long:  manualText("fleet-merge", "1"),
 		Example: `  hushpipe fleet merge /srv/fleet/all /srv/fleet/web1 /srv/fleet/web2
   hushpipe report /srv/fleet/all
@@ -83,7 +83,7 @@ func fleetMergeCommand(log *messageLog) *cobra.Command {
 	}
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVar(&verify, "verify", "", "compare with the engine of `FLEET` as well")
-	cmd.Flags().StringVar(&keys, "keys", "", "the day keys of copies lie in `KEYDIR`, for traffic figures and --verify (default those of the first DIR that has some)")
+	cmd.Flags().StringVar(&keys, "keys", "", "the day keys of copies are in `KEYDIR`, for traffic figures and --verify (default those of the first DIR that has some)")
 	return cmd
 }
 
@@ -101,7 +101,7 @@ func fleetMerge(cfg fleet.Config, log *messageLog) error {
 	}, log)
 	for _, s := range r.Silent {
 		if s.Last.IsZero() {
-			log.warnf("%s: nothing is known of when its host ran; hint: copy its status directory as well", s.Path)
+			log.warnf("%s: there is no record of when its host ran; hint: copy its status directory as well", s.Path)
 		} else {
 			log.warnf("%s: nothing has come since %s; hint: is the host up, and does its copy run?", s.Path, s.Last.Format(time.RFC3339))
 		}

@@ -24,7 +24,7 @@ func fleetCheck(s *fleet.Shipper, name string, cfg engine.Config, log *messageLo
 	defer e.Close()
 	persists, engineErr := pairs.Try(e, name, now())
 	for _, line := range persists {
-		log.warnf("the engine keeps on its disk what is to go with the day's key: %s; hint: turn that off, the hosts send all again", line)
+		log.warnf("the engine writes to its disk, where data outlives the day's key: %s; hint: turn that off, since the hosts can send all data again", line)
 	}
 	if engineErr != nil {
 		return engineErr

@@ -54,7 +54,7 @@ func testFleetCheck(t *testing.T, command string) {
 		require.NoError(t, os.RemoveAll(journal))
 	}
 	server.Do("CONFIG", "SET", "appendonly", "yes")
-	assert.Contains(t, check(), "hushpipe: warning: the engine keeps on its disk what is to go with the day's key: ")
+	assert.Contains(t, check(), "hushpipe: warning: the engine writes to its disk, where data outlives the day's key: ")
 	server.Do("CONFIG", "SET", "appendonly", "no", "maxmemory-policy", "allkeys-lru")
 	assert.Contains(t, check(), "maxmemory-policy")
 	server.Do("CONFIG", "SET", "maxmemory-policy", "noeviction")

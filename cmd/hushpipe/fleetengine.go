@@ -118,7 +118,7 @@ func fleetCollectCommand(log *messageLog) *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "collect [flags] FLEET DIR",
-		Short: "Write what the engine of a fleet counts to DIR",
+		Short: "Write the counts in a fleet's engine to DIR",
 		Long:  manualText("fleet-collect", "1"),
 		Example: `  hushpipe fleet collect --check /etc/hushpipe/meet /var/lib/hushpipe/meet
   hushpipe fleet collect /etc/hushpipe/meet /var/lib/hushpipe/meet
@@ -156,7 +156,7 @@ func fleetCollectCommand(log *messageLog) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&keys, "keys", "", "the day keys are in `KEYDIR` (default DIR/keys)")
-	cmd.Flags().BoolVar(&check, "check", false, "test FLEET, DIR and the engine, and end")
+	cmd.Flags().BoolVar(&check, "check", false, "test FLEET, DIR and the engine, and exit")
 	cmd.Flags().StringVar(&at, "metrics", "", "write metrics of the fleet to `FILE` every 15 s, for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
 	return cmd
 }

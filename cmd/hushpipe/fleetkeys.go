@@ -36,7 +36,7 @@ func fleetArguments(names ...string) cobra.PositionalArgs {
 func fleetNewCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "new [flags] FLEET",
-		Short:   "Make the file of a new fleet, and print its seed",
+		Short:   "Create the file of a new fleet, and print its seed",
 		Long:    manualText("fleet-new", "1"),
 		Example: `  (umask 077; hushpipe fleet new /etc/hushpipe/meet > seed)`,
 		Args:    fleetArguments("FLEET"),
@@ -100,7 +100,7 @@ func fleetInviteCommand() *cobra.Command {
 func fleetRekeyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "rekey [flags] FLEET",
-		Short:   "Print a seed of new keys, for when a host was lost",
+		Short:   "Print a seed for new keys, after a host was lost",
 		Long:    manualText("fleet-rekey", "1"),
 		Example: `  (umask 077; hushpipe fleet rekey /etc/hushpipe/meet > seed)`,
 		Args:    fleetArguments("FLEET"),
@@ -121,7 +121,7 @@ func fleetShipCommand(log *messageLog) *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "ship [flags] FLEET DIR",
-		Short: "Bring a fleet's keys to DIR, and pairs to its engine",
+		Short: "Keep a fleet's keys in DIR, and send pairs to its engine",
 		Long:  manualText("fleet-ship", "1"),
 		Example: `  hushpipe fleet ship --check /etc/hushpipe/meet /var/log/hushpipe
   hushpipe fleet ship /etc/hushpipe/meet /var/log/hushpipe`,
@@ -160,7 +160,7 @@ func fleetShipCommand(log *messageLog) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&keys, "keys", "", "the day keys are in `KEYDIR` (default DIR/keys)")
-	cmd.Flags().BoolVar(&check, "check", false, "test FLEET, DIR and the engine, and end")
+	cmd.Flags().BoolVar(&check, "check", false, "test FLEET, DIR and the engine, and exit")
 	cmd.Flags().StringVar(&host, "host", "", "the name of this host in rosters (default that of the machine)")
 	return cmd
 }

@@ -84,7 +84,7 @@ func (v *verification) compareDays(compare func(civil.Day, []roomfile.Entry) (pa
 			}
 			log.notef("%s: %s: the engine has fewer addresses than the journals in %s; they may be of %s", v.path, day, prose.Plural(diff.Fewer, "room"), prose.List(later, "and"))
 		case diff.Fewer > 0:
-			log.errorf("%s: %s: the engine has fewer addresses than the journals in %s; hint: restart hushpipe fleet ship on the hosts, which send all again", v.path, day, prose.Plural(diff.Fewer, "room"))
+			log.errorf("%s: %s: the engine has fewer addresses than the journals in %s; hint: restart hushpipe fleet ship on the hosts, which sends all data again", v.path, day, prose.Plural(diff.Fewer, "room"))
 			wrong = true
 		}
 		// Today's and yesterday's journals may arrive later than their pairs.

@@ -48,7 +48,7 @@ func TestFleetVerify(t *testing.T) {
 	said, err := verify(dirs...)
 	assert.Error(t, err)
 	day := time.Now().Format(time.DateOnly)
-	assert.Equal(t, "hushpipe: error: "+fleet+": "+day+": the engine has fewer addresses than the journals in 1 room; hint: restart hushpipe fleet ship on the hosts, which send all again\n", said)
+	assert.Equal(t, "hushpipe: error: "+fleet+": "+day+": the engine has fewer addresses than the journals in 1 room; hint: restart hushpipe fleet ship on the hosts, which sends all data again\n", said)
 	require.Equal(t, h.counted(), h.read(out), "the journals are the truth")
 
 	// Copies have no keys.
@@ -70,7 +70,7 @@ func TestFleetVerifyJudges(t *testing.T) {
 	fewer := pairs.Difference{Has: true, Fewer: 2}
 	all := pairs.Difference{Has: true}
 	newcomer := pairs.Difference{Has: true, Fewer: 2, Later: []pairs.Late{{Host: "web2", Since: day + 1}, {Host: "web3", Since: day + 2}}}
-	const restart = ": the engine has fewer addresses than the journals in 2 rooms; hint: restart hushpipe fleet ship on the hosts, which send all again\n"
+	const restart = ": the engine has fewer addresses than the journals in 2 rooms; hint: restart hushpipe fleet ship on the hosts, which sends all data again\n"
 	for _, tt := range []struct {
 		name   string
 		days   []pairs.Difference // of each day

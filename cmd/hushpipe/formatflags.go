@@ -21,8 +21,8 @@ type formatFlags struct {
 
 // define defines all but --format, which comes earlier in the help.
 func (o *formatFlags) define(flags *pflag.FlagSet) {
-	flags.StringVar(&o.client, "client", "", "`FIELD` that is the client, where a format has several: the argument of a directive, as X-Forwarded-For, or a JSON key")
-	flags.StringArrayVar(&o.proxies, "trusted-proxies", nil, "believe the proxies in `NETS` on who their client is, as 10.0.0.0/8,192.0.2.1; on other lines the client is whoever connected to the server; repeatable")
+	flags.StringVar(&o.client, "client", "", "use `FIELD` as the client if a format has several: the argument of a directive, such as X-Forwarded-For, or a JSON key")
+	flags.StringArrayVar(&o.proxies, "trusted-proxies", nil, "trust the proxies in `NETS`, such as 10.0.0.0/8,192.0.2.1, to name their client; otherwise the client is whoever connected to the server; repeatable")
 	flags.StringArrayVar(&o.jsonKeys, "json-keys", nil, "also read `KEYS` of JSON lines: client=KEY,request=KEY,time=KEY,status=KEY; repeatable")
 }
 

@@ -72,7 +72,7 @@ func openInput(path string, log *messageLog) (*source, error) {
 		if err := os.Rename(path, raw); err != nil {
 			return nil, usage("--input: %w", err)
 		}
-		log.errorf("%s: the web server made a file with raw addresses here, where it found no FIFO; hushpipe takes the lines out of %s, and deletes it; hint: reload the web server now, since it writes to that file until then", path, raw)
+		log.errorf("%s: the web server made a file with raw addresses here, since it found no FIFO; hushpipe moves the lines out of %s, and deletes it; hint: reload the web server now, since it writes to that file until then", path, raw)
 	}
 	if found != inputFIFO && !isHeld {
 		if err := unix.Mkfifo(path, 0o600); err != nil && err != unix.EEXIST {
@@ -349,7 +349,7 @@ func startRawReaders(path, dir string, flags *pflag.FlagSet, stderr io.Writer) e
 		cmd.Stderr = stderr
 		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LISTEN_") })
 		if err := cmd.Start(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: its raw addresses stay: %w; hint: run hushpipe filter --input %s %s", file, err, file, dir))
+			errs = append(errs, fmt.Errorf("%s: raw addresses remain in it: %w; hint: run hushpipe filter --input %s %s", file, err, file, dir))
 			continue
 		}
 		go cmd.Wait()

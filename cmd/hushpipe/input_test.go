@@ -396,7 +396,7 @@ func TestInputRawFile(t *testing.T) {
 					st, err := os.Lstat(p.path)
 					return err == nil && st.Mode().Type() == os.ModeNamedPipe
 				}, "the FIFO")
-				said := p.path + ": the web server made a file with raw addresses here, where it found no FIFO; "
+				said := p.path + ": the web server made a file with raw addresses here, since it found no FIFO; "
 				await(t, func() bool { return strings.Contains(l.said.String(), said) }, "the message")
 				require.Contains(t, l.said.String(), "; hint: reload the web server now")
 			} else {

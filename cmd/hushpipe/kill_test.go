@@ -101,7 +101,7 @@ func makeDIR(t *testing.T, program, dir string) {
 func (l *logger) requireCalm() {
 	l.t.Helper()
 	for line := range strings.Lines(l.said.String()) {
-		require.Regexp(l.t, "the key of .* did not come in time|cut off .* of a line that a process left unfinished|one batch of lines is twice|ends within a frame, as after a kill", line)
+		require.Regexp(l.t, "the key of .* could not be read in time|cut off .* of a line that a process left unfinished|one batch of lines is twice|ends within a frame, as after a kill", line)
 	}
 }
 

@@ -19,12 +19,12 @@ type liveFlags struct {
 }
 
 func (o *liveFlags) define(flags *pflag.FlagSet) {
-	flags.StringVar(&o.input, "input", "", "read the FIFO at `PATH`, in place of stdin, for servers that only write to a path; see hushpipe-servers(7)")
+	flags.StringVar(&o.input, "input", "", "read the FIFO at `PATH` instead of stdin, for servers that only write to a path; see hushpipe-servers(7)")
 	flags.BoolVar(&o.stdout, "stdout", false, "write the lines to stdout, whatever their age, and count nothing; DIR is optional and only its keys are read")
-	flags.StringVar(&o.user, "user", "", "become the user `NAME` in place of root, and give that user DIR and KEYDIR")
+	flags.StringVar(&o.user, "user", "", "switch from root to the user `NAME`, and make that user the owner of DIR and KEYDIR")
 	flags.StringVar(&o.metrics, "metrics", "", "write metrics to `FILE` every 15 s, for node_exporter's textfile collector: /DIRECTORY/NAME.prom")
 	flags.BoolVar(&o.check, "check", false, "test flags and DIR, read nothing, and exit with 0 or 2")
-	flags.BoolVar(&o.sample, "sample", false, "with --check, read lines from stdin and show what each field was taken for, what becomes of it, who counts, and for which room; DIR is optional")
+	flags.BoolVar(&o.sample, "sample", false, "with --check, read lines from stdin and show how each field is read and written, which one is the client, and which room it counts for; DIR is optional")
 }
 
 // checkInputFlag checks --input and makes its path absolute.

@@ -303,7 +303,7 @@ func versionCommand() *cobra.Command {
 			}
 		},
 	}
-	cmd.Flags().BoolVar(&verbose, "verbose", false, "also print the lists that are in the program, with version and licence")
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "also print the built-in lists, with version and licence")
 	return cmd
 }
 

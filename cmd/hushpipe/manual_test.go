@@ -420,7 +420,7 @@ func TestCompletion(t *testing.T) {
 		out, _ := exec.Command(hushpipeBinary(t), "reveal", "--ip", value, t.TempDir(), "::1").CombinedOutput()
 		require.NotContains(t, string(out), "--ip", value)
 	}
-	require.Contains(t, first(offered("help", "ro")), "rooms\tPrint the room counts of a day, as they stand now")
+	require.Contains(t, first(offered("help", "ro")), "rooms\tPrint a day's current room counts")
 	require.Contains(t, first(offered("help", "op")), "operation\trunning hushpipe: days, clock, disk faults, wrong flags")
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		t.Run(shell, func(t *testing.T) {

@@ -23,7 +23,7 @@ type pageFlags struct{ title, privacy, language string }
 func (o *pageFlags) define(flags *pflag.FlagSet, formats string) {
 	flags.StringVar(&o.title, "title", "", "give the page `TEXT` as its title")
 	flags.StringVar(&o.privacy, "privacy", "", "link to the privacy statement at `URL` from the page")
-	flags.StringVar(&o.language, "lang", "", "write "+formats+" in `LANGUAGE`: en, de or no (default by the environment)")
+	flags.StringVar(&o.language, "lang", "", "write "+formats+" in `LANGUAGE`: en, de or no (default from the environment)")
 }
 
 // checkPageFlags returns an error if one of the page's flags, or of others, is empty,

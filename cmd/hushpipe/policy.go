@@ -357,7 +357,7 @@ func afterWrongPolicy(o *filterFlags, wrong error, src *source, signals <-chan o
 		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, mistakes), nil
 	}
 	if p.Digest() != last.entry.Digest {
-		return false, fmt.Errorf("%s: the text of the policy that was recorded last is another one", o.dir), nil
+		return false, fmt.Errorf("%s: the text of the last recorded policy does not match its digest", o.dir), nil
 	}
 	if mistakes := terms.Check(p); len(mistakes) > 0 { // a newer version may have recorded it
 		return false, fmt.Errorf("the policy that %s records cannot run: %w", o.dir, mistakes), nil

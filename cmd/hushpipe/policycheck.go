@@ -108,7 +108,7 @@ func explainPolicy(w io.Writer, file string, p *policy.Policy) {
 func warningsOf(p *policy.Policy) (list []string) {
 	for i := range p.Streams {
 		if s := &p.Streams[i]; s.KeepsLines() && s.Figures.Any() {
-			list = append(list, fmt.Sprintf("%s keeps lines and figures: a backup of the figures, which stay for good, takes the lines along; hint: give the figures a stream of their own, with keep = \"none\"", s.Name))
+			list = append(list, fmt.Sprintf("%s keeps lines and figures: a backup of the figures, which stay for good, contains the lines too; hint: give the figures a stream of their own, with keep = \"none\"", s.Name))
 		}
 	}
 	for _, pair := range p.Pairs() {

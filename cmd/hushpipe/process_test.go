@@ -238,7 +238,7 @@ func TestNeverUsableDirectory(t *testing.T) {
 	}, "the lines to be taken out of the pipe, which nobody will read again")
 	await(t, func() bool {
 		return strings.Contains(l.said.String(), "hushpipe: warning: "+dir+": lines are not written yet, waiting up to 10 min: open "+dir+
-			": no such file or directory; hint: Ctrl-C (SIGINT) ends the waiting, and the lines are lost\n")
+			": no such file or directory; hint: Ctrl-C (SIGINT) stops waiting, and the lines are lost\n")
 	}, "the reason, in a moment")
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 1, l.wait())

@@ -22,7 +22,7 @@ func purgeCommand(log *messageLog) *cobra.Command {
 	var force bool
 	cmd := &cobra.Command{
 		Use:   "purge [flags] DIR",
-		Short: "Delete what has outlived the retention, now",
+		Short: "Delete files past the retention, now",
 		Long:  manualText("purge", "1"),
 		Example: `  hushpipe purge /var/log/hushpipe
   hushpipe purge --day 2026-11-22 /var/log/hushpipe`,
@@ -56,9 +56,9 @@ func purgeCommand(log *messageLog) *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVar(&keep, "keep", "", "keep `DAYS` (default what DIR records, else 14d)")
+	cmd.Flags().StringVar(&keep, "keep", "", "keep `DAYS` (default as recorded in DIR, else 14d)")
 	cmd.Flags().StringVar(&keys, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
-	cmd.Flags().StringVar(&date, "day", "", "delete the day `DATE`, such as 2026-11-22, before its time; never today")
+	cmd.Flags().StringVar(&date, "day", "", "delete the day `DATE`, such as 2026-11-22, before it expires; never today")
 	cmd.Flags().BoolVar(&force, "force", false, "trust a clock that is far ahead of the last time seen")
 	cmd.MarkFlagsMutuallyExclusive("day", "keep")
 	cmd.MarkFlagsMutuallyExclusive("day", "force")

@@ -90,7 +90,7 @@ func (r *recordedSettings) flags() (*filterFlags, error) {
 	o.liveFlags.define(flags)
 	err := flags.Parse(r.Flags)
 	if err == nil && (flags.NArg() > 0 || o.check || o.stdout) {
-		err = errors.New("no flags of a logger")
+		err = errors.New("the flags are not those of a logger")
 	}
 	o.dir = r.dir
 	return o, err

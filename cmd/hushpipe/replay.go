@@ -244,15 +244,15 @@ func (o *replayFlags) resumeError(lines, dropped uint64, expired bool, changed *
 	case lines == 0:
 		return fmt.Errorf("%s: nothing is written", why)
 	case dropped > 0:
-		return fmt.Errorf("%s: not everything that was read is written; hint: delete what is new in %s and begin again", why, o.dir)
+		return fmt.Errorf("%s: some lines that were read were not written; hint: delete the new files in %s and start again", why, o.dir)
 	case expired:
-		return fmt.Errorf("%s %s: the rooms of days past the retention are not counted; hint: delete what is new in %s and begin again", after, prose.Plural(lines, "line"), o.dir)
+		return fmt.Errorf("%s %s: the rooms of days past the retention are not counted; hint: delete the new files in %s and start again", after, prose.Plural(lines, "line"), o.dir)
 	}
 	flags := "--append"
 	if o.policy != "" {
 		flags += " --policy " + o.policy
 	}
-	return fmt.Errorf("%s %s, which are written; hint: to go on, pipe the lines from number %d into 'hushpipe replay %s %s -'", after, prose.Plural(lines, "line"), lines+1, flags, o.dir)
+	return fmt.Errorf("%s %s, which are written; hint: to continue, pipe the lines from number %d into 'hushpipe replay %s %s -'", after, prose.Plural(lines, "line"), lines+1, flags, o.dir)
 }
 
 // refuseExistingDays returns an error if lines belong to days that DIR already has. If

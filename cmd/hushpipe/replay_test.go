@@ -209,7 +209,7 @@ func TestReplayFileChanged(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
 		"no longer exists":             os.Remove,
 		"is shorter than at the start": func(path string) error { return os.Truncate(path, 1) },
-		"is not the file it was at the start.*": func(path string) error {
+		"was replaced since the start.*": func(path string) error {
 			return errors.Join(os.WriteFile(path+".new", []byte(log), 0o600), os.Rename(path+".new", path))
 		},
 	} {
@@ -224,7 +224,7 @@ func TestReplayFileChanged(t *testing.T) {
 			require.NoError(t, l.stdin.Close())
 			require.Equal(t, 1, l.wait())
 			require.Regexp(t, `^hushpipe: error: `+regexp.QuoteMeta(path)+": "+name+": stopped after 20,000 lines, which are written; "+
-				`hint: to go on, pipe the lines from number 20001 into 'hushpipe replay --append `+regexp.QuoteMeta(dir)+` -'\n$`, l.said.String())
+				`hint: to continue, pipe the lines from number 20001 into 'hushpipe replay --append `+regexp.QuoteMeta(dir)+` -'\n$`, l.said.String())
 			runOn(t, strings.NewReader(log), hushpipeBinary(t), "replay", "--append", dir, "-")
 			requireFiles(t, filesIn(t, want), filesIn(t, dir))
 		})
@@ -264,7 +264,7 @@ func TestReplayInterrupted(t *testing.T) {
 	l := amidReplay(t, dir, log)
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGINT))
 	require.Equal(t, 1, l.wait())
-	m := regexp.MustCompile(`^hushpipe: error: interrupted after ([\d,]+) lines, which are written; hint: to go on, pipe the lines from number (\d+) into 'hushpipe replay --append ` +
+	m := regexp.MustCompile(`^hushpipe: error: interrupted after ([\d,]+) lines, which are written; hint: to continue, pipe the lines from number (\d+) into 'hushpipe replay --append ` +
 		regexp.QuoteMeta(dir) + ` -'\n$`).FindStringSubmatch(l.said.String())
 	require.NotNil(t, m, "%s", l.said)
 	require.Equal(t, m[1], prose.Commas(strings.Count(written(dir), "\n")))

@@ -73,7 +73,7 @@ func reportCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	flags.BoolVar(&o.json, "json", false, "write all figures as JSON, for other programs")
 	flags.BoolVar(&o.markdown, "markdown", false, "write tables in Markdown")
 	flags.StringVar(&o.html, "html", "", "write an HTML report with charts to `FILE` (mode 0644, replaced atomically; - for stdout)")
-	flags.StringVar(&o.pages, "pages", "", "write a page of all there is and one of each month to `DIRECTORY`, for a web server")
+	flags.StringVar(&o.pages, "pages", "", "write a page for all days and one for each month to `DIRECTORY`, for a web server")
 	o.pageFlags.define(flags, "text, Markdown and HTML")
 	flags.BoolVar(&o.strict, "strict", false, "write nothing if a file is missing, damaged or wrongly named")
 	return cmd

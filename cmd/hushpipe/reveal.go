@@ -31,7 +31,7 @@ func revealCommand(stdin *os.File, log *messageLog) *cobra.Command {
 	r := &revealer{log: log, ciphers: map[civil.Day]*pseudonym.Cipher{}}
 	cmd := &cobra.Command{
 		Use:   "reveal [flags] DIR [PSEUDONYM…]",
-		Short: "Turn pseudonyms back into addresses, while the day's key lives",
+		Short: "Turn pseudonyms back into addresses, while the day's key exists",
 		Long:  manualText("reveal", "1"),
 		Example: `  hushpipe reveal /var/log/hushpipe 5c3e:6d9a:11:f2a0:9d4f:2c7e:83b1:e05d
   grep wp-login access.log | hushpipe reveal /var/log/hushpipe`,
@@ -79,10 +79,10 @@ func revealCommand(stdin *os.File, log *messageLog) *cobra.Command {
 		},
 	}
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVar(&r.date, "day", "", "take pseudonyms for those of the day `DATE`, such as 2026-11-22")
-	cmd.Flags().StringVar(&r.mode, "ip", "", "take pseudonyms for those of `MODE`: ipcrypt or pfx (default as journals record it, else ipcrypt)")
+	cmd.Flags().StringVar(&r.date, "day", "", "treat pseudonyms as those of the day `DATE`, such as 2026-11-22")
+	cmd.Flags().StringVar(&r.mode, "ip", "", "treat pseudonyms as those of `MODE`: ipcrypt or pfx (default as recorded in the journals, else ipcrypt)")
 	cmd.Flags().StringVar(&r.keyDir, "keys", "", "look for the day keys in `KEYDIR` (default DIR/keys)")
-	cmd.Flags().StringVar(&r.reason, "reason", "", "note `TEXT` in DIR/acts.log, such as the number of the case")
+	cmd.Flags().StringVar(&r.reason, "reason", "", "record `TEXT` in DIR/acts.log, such as the case's number")
 	return cmd
 }
 
@@ -133,7 +133,7 @@ func (r *revealer) openDir(path string) (err error) {
 func (r *revealer) inStreams(path string, streams, args []string) error {
 	hint := "give the directory of a stream, such as " + filepath.Join(path, streams[0])
 	if len(args) == 0 {
-		return usage("%s has streams, and a line does not say which it belongs to; hint: %s", path, hint)
+		return usage("%s has streams, and a line does not show which one it belongs to; hint: %s", path, hint)
 	}
 	places := []string{path}
 	for _, name := range streams {
@@ -170,9 +170,9 @@ func (r *revealer) inStreams(path string, streams, args []string) error {
 		case found[i]:
 			continue
 		case refused != nil:
-			return fmt.Errorf("argument %d: no day's file that may be searched holds it; %w", i+1, refused)
+			return fmt.Errorf("argument %d: not found in any day's file that may be searched; %w", i+1, refused)
 		}
-		return fmt.Errorf("argument %d: %s: no day's file of a stream holds it; hint: give the DIR that the line is from", i+1, path)
+		return fmt.Errorf("argument %d: %s: not found in any day's file of a stream; hint: give the DIR that the line is from", i+1, path)
 	}
 	if r.failed {
 		return errReported
@@ -230,7 +230,7 @@ func (r *revealer) dayOf(p pseudonym.Addr) (civil.Day, error) {
 		return 0, err
 	}
 	if !held[p] {
-		return 0, fmt.Errorf("%s: no file of %s holds it; hint: leave out --day to search all days", r.path, day)
+		return 0, fmt.Errorf("%s: not found in the file of %s; hint: leave out --day to search all days", r.path, day)
 	}
 	return day, nil
 }
@@ -370,7 +370,7 @@ func (r *revealer) print(text []byte, n int) error {
 		err := r.actor.note([]dirAction{{r.path, r.terms, r.days, n}})
 		r.days = r.days[:0]
 		if err != nil {
-			return fmt.Errorf("this use cannot be noted, so nothing is revealed: %w", err)
+			return fmt.Errorf("this use cannot be recorded, so nothing is revealed: %w", err)
 		}
 	}
 	_, err := r.out.Write(text)

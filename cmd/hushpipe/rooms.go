@@ -28,7 +28,7 @@ func roomsCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	o := &roomsFlags{stdout: stdout, log: log}
 	cmd := &cobra.Command{
 		Use:   "rooms [flags] DIR",
-		Short: "Print the room counts of a day, as they stand now",
+		Short: "Print a day's current room counts",
 		Long:  manualText("rooms", "1"),
 		Example: `  hushpipe rooms /var/log/hushpipe
   hushpipe rooms --day 2026-11-21 /var/log/hushpipe

@@ -36,7 +36,7 @@ func statementCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	var markdown, html bool
 	cmd := &cobra.Command{
 		Use:   "statement [flags] POLICY|DIR",
-		Short: "Write the privacy notice that follows from what runs",
+		Short: "Write the privacy notice for a policy or for what runs",
 		Long:  manualText("statement", "1"),
 		Example: `  hushpipe statement --lang de /etc/hushpipe/policy.toml
   hushpipe statement --html /var/log/hushpipe >privacy.html
@@ -73,10 +73,10 @@ func statementCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&lang, "lang", "", "write in `LANGUAGE`: de, en or nb (default by the environment)")
+	flags.StringVar(&lang, "lang", "", "write in `LANGUAGE`: de, en or nb (default from the environment)")
 	flags.BoolVar(&markdown, "markdown", false, "write Markdown")
 	flags.BoolVar(&html, "html", false, "write an HTML page that loads nothing")
-	flags.StringVar(&check, "check", "", "tell whether `PAGE`, a notice that was published, still fits what runs; exit with 0 or 1")
+	flags.StringVar(&check, "check", "", "check whether the published notice `PAGE` still matches what runs; exit with 0 or 1")
 	return cmd
 }
 
@@ -145,7 +145,7 @@ func noticeOfRecord(path string, entry policies.Entry, text []byte, stderr io.Wr
 		}
 	}
 	for _, pid := range slices.Sorted(maps.Keys(others)) {
-		log.warnf("%s: process %d runs another policy, as far as the newest allows it; hint: it ends with its last requests, hours after a reload", path, pid)
+		log.warnf("%s: process %d runs another policy, as far as the newest one allows; hint: it exits after its last requests, hours after a reload", path, pid)
 	}
 	return &notice{path: path, claims: claims.OfRun(p, open), since: civil.DayOf(entry.Began.Local()), differs: len(others) > 0}, nil
 }
@@ -302,7 +302,7 @@ func (s *notice) checkPage(path string, out io.Writer, log *messageLog) error {
 	case len(found) == 0:
 		return fmt.Errorf("%s: has no digest; hint: leave the last line of the notice in the page, with sha256:%.8s…", path, digest)
 	case !slices.Contains(found, digest):
-		return fmt.Errorf("%s: was made from sha256:%.8s, and %s is sha256:%.8s; hint: write it anew, 'hushpipe statement %[3]s'", path, found[0], s.path, digest)
+		return fmt.Errorf("%s: was made from sha256:%.8s, and %s is sha256:%.8s; hint: write it again with 'hushpipe statement %[3]s'", path, found[0], s.path, digest)
 	}
 	if statement.HasBlanks(page) {
 		log.notef("%s: has blanks that are not filled in", path)

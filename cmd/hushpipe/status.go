@@ -262,7 +262,7 @@ func (d *drawing) processes(s audit.Status) {
 		d.wrapped(joinUnique(memory))
 	}
 	if t := s.Total; t.Ended+t.Killed > 0 {
-		d.linef("%s ended since %s, %d of them killed", prose.Plural(t.Ended+t.Killed, "process"), s.Counts[0].Day, t.Killed)
+		d.linef("%s ended since %s, %s of them killed", prose.Plural(t.Ended+t.Killed, "process"), s.Counts[0].Day, prose.Commas(t.Killed))
 	}
 }
 

@@ -66,7 +66,7 @@ func trafficCommand(stdout *os.File, log *messageLog) *cobra.Command {
 	o.periodFlags.define(flags)
 	flags.StringVar(&o.by, "by", "", "divide the table by `STEP`: day, week, month or year (default day for up to 31 days, week for up to 184, month for up to 5 years, else year)")
 	flags.BoolVar(&o.csv, "csv", false, "write the steps as CSV")
-	flags.StringVar(&o.table, "table", "", "write the rows of table `NAME` as CSV instead: page, missing, from, country …, for all of the period")
+	flags.StringVar(&o.table, "table", "", "write the rows of table `NAME` as CSV instead: page, missing, from, country …, for the whole period")
 	flags.BoolVar(&o.json, "json", false, "write all figures as JSON, for other programs")
 	flags.StringVar(&o.html, "html", "", "write an HTML page with charts to `FILE` (mode 0644, replaced atomically; - for stdout)")
 	o.pageFlags.define(flags, "text and HTML")
@@ -83,7 +83,7 @@ func (o *trafficReportFlags) checkTable(flags *pflag.FlagSet) error {
 	case !o.csv:
 		return usage("--table is for CSV; hint: give --csv as well")
 	case flags.Changed("by"):
-		return usage("--by and --table exclude each other; hint: a table is of all of the period")
+		return usage("--by and --table exclude each other; hint: a table covers the whole period")
 	}
 	return nil
 }
@@ -113,10 +113,10 @@ func (o *trafficReportFlags) report(args []string, out io.Writer, stdout *os.Fil
 	case !ok && faults.forbidden:
 		return errReported
 	case !ok:
-		return errors.New("no traffic figures found; hint: count them by 'hushpipe replay --traffic', and give its DIR")
+		return errors.New("no traffic figures found; hint: count them with 'hushpipe replay --traffic', and give its DIR")
 	}
 	if last > today {
-		log.notef("days to come, up to %s, are left out; hint: see that the server's clock is right", last)
+		log.notef("future days, up to %s, are left out; hint: check the server's clock", last)
 	}
 	if asked.from != nil {
 		first = *asked.from

@@ -41,17 +41,17 @@ func (o *trafficFlags) define(flags *pflag.FlagSet) {
 	std := traffic.Defaults()
 	o.flags = flags
 	o.minGroup, o.visits, o.names = atLeastOne(std.MinGroup), atLeastOne(std.MaxVisits), atLeastOne(std.MaxNames)
-	flags.BoolVar(&o.count, "traffic", false, "count pages, visits, where they came from, browsers and robots, in DIR/traffic")
+	flags.BoolVar(&o.count, "traffic", false, "count pages, visits, origins, browsers and robots, in DIR/traffic")
 	flags.StringArrayVar(&o.own, "own", nil, "with --traffic, treat links from `HOST` as links within the site, as www.example.org; repeatable")
 	flags.DurationVar(&o.timeout, "visit-timeout", std.Timeout, "with --traffic, begin another visit after `TIME` without a page")
 	flags.StringVar(&o.visitor, "visitor", "agent", "with --traffic, tell visitors apart by `WHAT`: agent (address and user agent) or address")
-	flags.Var(&o.minGroup, "min-group", "with --traffic, name what clients choose once `NUMBER` networks brought it on one day, 3 at least")
-	flags.StringArrayVar(&o.ignore, "ignore", nil, "with --traffic, leave out lines of `WHO`: a network, as 192.0.2.0/24, or a part of a user agent; repeatable")
-	flags.StringVar(&o.sitemap, "sitemap", "", "with --traffic, name the paths in `FILE` in any case: a sitemap, or one path a line")
+	flags.Var(&o.minGroup, "min-group", "with --traffic, list names that clients choose once `NUMBER` networks have sent them on one day, at least 3")
+	flags.StringArrayVar(&o.ignore, "ignore", nil, "with --traffic, leave out lines of `WHO`: a network, such as 192.0.2.0/24, or a part of a user agent; repeatable")
+	flags.StringVar(&o.sitemap, "sitemap", "", "with --traffic, always list the paths in `FILE`: a sitemap, or one path a line")
 	flags.StringArrayVar(&o.groups, "group", nil, "with --traffic, count hits, errors and durations by a part of the URL, as in `PATTERN` /ows?layers={group}; repeatable")
 	o.countryFlags.define(flags)
 	flags.Var(&o.visits, "max-visits", "with --traffic, follow at most `NUMBER` visitors a day")
-	flags.Var(&o.names, "max-names", "with --traffic, name at most `NUMBER` paths a day")
+	flags.Var(&o.names, "max-names", "with --traffic, list at most `NUMBER` paths a day")
 }
 
 // trafficOnly lists the flags that have no use without --traffic.

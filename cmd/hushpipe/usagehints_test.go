@@ -70,15 +70,15 @@ func TestNoEcho(t *testing.T) {
 	filtered.Stdin = strings.NewReader(logLine("192.0.2.77", "/"))
 	require.NoError(t, filtered.Run())
 	for typed, says := range map[string]string{
-		"find d 192.0.2.1":                       "no --address given, and no --user, and what follows DIR is the name of a stream; hint: give the address by --address",
-		"find d mary":                            "give the address by --address, or the user by --user",
-		"find d --address 192.0.2.9 192.0.2.1":   "d has no streams, and argument 2 names one; hint: leave it out, or give an address by --address and a user by --user",
+		"find d 192.0.2.1":                       "no --address or --user given, and the argument after DIR is a stream; hint: give the address by --address",
+		"find d mary":                            "give the address with --address, or the user with --user",
+		"find d --address 192.0.2.9 192.0.2.1":   "d has no streams, and argument 2 names one; hint: leave it out, or give an address with --address and a user with --user",
 		"find d --address 192.0.2.300":           "--address is not an IP address",
 		"find d --day 192.0.2.1 --address ::1":   "is not valid; hint: give a date",
 		"find d -192.0.2.1":                      "unknown shorthand flag: '1' in -ADDRESS",
 		"find 2001:db8::1 --address 2001:db8::2": "ADDRESS does not exist; hint: give the DIR",
 		"reveal 192.0.2.1":                       "ADDRESS is not a DIR",
-		"reveal d 2001:db8::1":                   "argument 1: d: no day's file holds it",
+		"reveal d 2001:db8::1":                   "argument 1: d: not found in any day's file",
 		"rooms d 192.0.2.1":                      "too many arguments",
 		"status 192.0.2.1":                       "ADDRESS does not exist",
 		"replay d 192.0.2.1":                     "open ADDRESS: no such file or directory",

@@ -242,7 +242,7 @@ func TestWrongFlagsDistrust(t *testing.T) {
 		}, "is a symbolic link"},
 		"unknown flag": {func(t *testing.T, dir, _ string) { putSettings(t, dir, "--ip=keep", "--later=yes") }, "cannot be used: unknown flag"},
 		"bad value":    {func(t *testing.T, dir, _ string) { putSettings(t, dir, "--ip=scramble") }, "cannot be used: --ip: unknown"},
-		"no logger":    {func(t *testing.T, dir, _ string) { putSettings(t, dir, "--ip=keep", "--stdout=true") }, "cannot be used: no flags of a logger"},
+		"no logger":    {func(t *testing.T, dir, _ string) { putSettings(t, dir, "--ip=keep", "--stdout=true") }, "cannot be used: the flags are not those of a logger"},
 		"no flags":     {func(t *testing.T, dir, _ string) { putSettings(t, dir, "--ip=keep", "--=x") }, "cannot be used"},
 		"gone user":    {func(t *testing.T, dir, _ string) { putSettings(t, dir, "--user=no-such-user") }, "no such user"},
 	} {

@@ -131,7 +131,7 @@ func (f *File) open() (file *os.File, stop func(), err error) {
 		if st, err = file.Stat(); err == nil {
 			switch {
 			case !os.SameFile(st, f.info):
-				err = errors.New("is not the file it was at the start")
+				err = errors.New("was replaced since the start")
 			case st.Size()-f.start < f.size:
 				err = errors.New("is shorter than at the start")
 			default:
@@ -149,7 +149,7 @@ func (f *File) open() (file *os.File, stop func(), err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		err = errors.New("no longer exists")
 	case errors.Is(err, fs.ErrPermission): // landlock(7) allows the file that was there
-		err = errors.New("is not the file it was at the start, or can no longer be read")
+		err = errors.New("was replaced since the start, or can no longer be read")
 	case errors.As(err, &path):
 		err = path.Err
 	}

@@ -138,7 +138,7 @@ func TestRefused(t *testing.T) {
 		"\xfd7zXZ\x00\x00": "xzcat", "BZh91AY&SY\x00": "bzcat", "\x04\x22\x4d\x18d": "lz4cat", "\x1f\x9d\x90": "zcat",
 	} {
 		_, err := save(t, "log", magic)
-		require.ErrorContains(t, err, "/log: is compressed in an unknown way; hint: unpack it with "+program)
+		require.ErrorContains(t, err, "/log: is compressed in an unknown format; hint: unpack it with "+program)
 	}
 	_, err := Open(t.TempDir(), nil)
 	require.ErrorContains(t, err, ": is a directory; hint: name its files")

@@ -41,7 +41,7 @@ func kindOf(magic []byte) (kind, error) {
 	}
 	for _, o := range others {
 		if has(o.magic) {
-			return plain, fmt.Errorf("is compressed in an unknown way; hint: unpack it with %s", o.program)
+			return plain, fmt.Errorf("is compressed in an unknown format; hint: unpack it with %s", o.program)
 		}
 	}
 	return plain, nil

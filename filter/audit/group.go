@@ -103,7 +103,7 @@ func (d *dayGroups) unknown(day civil.Day) string {
 	case d.err != nil:
 		return fmt.Sprintf("the journals of %s cannot be read", day)
 	case d.people.Least() == 0:
-		return fmt.Sprintf("no journal tells of the groups of %s", day)
+		return fmt.Sprintf("no journal covers the groups of %s", day)
 	case d.under == nil:
 		return fmt.Sprintf("of %s there is no key to tell groups with", day)
 	case !d.people.IsUnder(d.under.ID()):

@@ -106,9 +106,9 @@ func (v *survey) countProcesses(stream Status) {
 			p.Others = append(p.Others, one)
 			runs := "no policy"
 			if one.Policy != "" {
-				runs = fmt.Sprintf("another policy, sha256:%.8s, as far as the newest allows it", one.Policy)
+				runs = fmt.Sprintf("another policy, sha256:%.8s, as far as the newest one allows", one.Policy)
 			}
-			v.note(stream.Dir, fmt.Sprintf("process %d runs %s", one.PID, runs), "it ends with its last requests, hours after a reload")
+			v.note(stream.Dir, fmt.Sprintf("process %d runs %s", one.PID, runs), "it exits after its last requests, hours after a reload")
 		}
 	}
 	slices.SortFunc(p.Others, func(a, b registry.Process) int { return a.Started.Compare(b.Started) })

@@ -540,7 +540,7 @@ func (s *stream) otherThan(digest string, p registry.Process) string {
 	case p.Policy != digest && digest == "":
 		return "a policy"
 	case p.Policy != digest:
-		return fmt.Sprintf("another policy, sha256:%.8s, as far as the newest allows it", p.Policy)
+		return fmt.Sprintf("another policy, sha256:%.8s, as far as the newest one allows", p.Policy)
 	case digest == "" && (p.IP != s.Mode.String() || p.Keep != s.survey.Keep):
 		return fmt.Sprintf("other flags: --ip %s, --keep %s", p.IP, p.Keep)
 	}

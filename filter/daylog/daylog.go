@@ -271,7 +271,7 @@ func (l *Log) reportRotated(f *dayFile) {
 	case st.Nlink > 0:
 		l.d.Notifyf("", f.name, "another program has moved it to where hushpipe does not delete it, and lines go to a new file; hint: move it back or delete it, and "+hint)
 	case int32(f.log.Day) >= l.today.Load():
-		l.d.Notifyf("", f.name, "has been deleted while lines went to it, and they go to a new file; hint: if it was another program than hushpipe, "+hint)
+		l.d.Notifyf("", f.name, "was deleted while in use, and lines go to a new file; hint: if it was another program than hushpipe, "+hint)
 	}
 }
 

@@ -157,7 +157,7 @@ func TestAppendFollowsTheName(t *testing.T) {
 		change func(path string) error
 		says   string // "": hushpipe may have done it
 	}{
-		{"unlinked", os.Remove, "access-2026-11-22.log: has been deleted while lines went to it, and they go to a new file"},
+		{"unlinked", os.Remove, "access-2026-11-22.log: was deleted while in use, and lines go to a new file"},
 		{"moved elsewhere", func(path string) error { return os.Rename(path, filepath.Join(elsewhere, "x.log")) },
 			"access-2026-11-22.log: another program has moved it to where hushpipe does not delete it, and lines go to a new file"},
 		{"renamed", func(path string) error { return os.Rename(path, filepath.Join(filepath.Dir(path), "x.log")) },
@@ -169,7 +169,7 @@ func TestAppendFollowsTheName(t *testing.T) {
 				return err
 			}
 			return os.Rename(path+".new", path)
-		}, "access-2026-11-22.log: has been deleted while lines went to it, and they go to a new file"},
+		}, "access-2026-11-22.log: was deleted while in use, and lines go to a new file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d, said := loggertest.New(t)

@@ -130,7 +130,7 @@ func (d *Dir) Acquire(sub, name, earlier string, patience time.Duration) (unlock
 func (d *Dir) lockFault(err error) {
 	var number unix.Errno
 	if !errors.As(err, &number) || number == unix.EACCES {
-		d.notify(err.Error() + "; hushpipe goes on without this lock")
+		d.notify(err.Error() + "; hushpipe continues without this lock")
 	}
 }
 

@@ -54,7 +54,7 @@ func (e *Engine) check(address string, now time.Time) (persists string, err erro
 	}
 	clock, err := redis.Int64s(answers[2], nil)
 	if err != nil || len(clock) == 0 {
-		return "", fmt.Errorf("the engine does not tell the time")
+		return "", fmt.Errorf("the engine does not return the time")
 	}
 	if off := time.Unix(clock[0], 0).Sub(now); off.Abs() > skew {
 		return "", fmt.Errorf("the engine's clock is %v away from this host's; hint: set it", off.Abs().Round(time.Minute))

@@ -145,7 +145,7 @@ func (s *Shipper) shareRooms(d *dir.Dir, secret [32]byte) error {
 	}
 	settings, err := registry.ReadSettings(s.cfg.Path)
 	if err == nil && slices.Contains(settings.Flags, "--room-hash=hmac") {
-		s.cfg.Log("fleet-rooms", fmt.Sprintf("%s: is not that of the fleet, so that rooms have other names here; hint: give all hosts that of one", filepath.Join(s.cfg.Path, dir.RoomSecretName)))
+		s.cfg.Log("fleet-rooms", fmt.Sprintf("%s: differs from the fleet's, so rooms have other hashes here; hint: give all hosts that of one", filepath.Join(s.cfg.Path, dir.RoomSecretName)))
 	}
 	return nil
 }

@@ -452,7 +452,7 @@ func TestRoomSecret(t *testing.T) {
 			h.look()
 			assert.Equal(t, mine, dirtest.Read(t, h.path, dir.RoomSecretName))
 			if hmac {
-				assert.Equal(t, []string{h.path + "/room-secret: is not that of the fleet, so that rooms have other names here; hint: give all hosts that of one"}, h.said)
+				assert.Equal(t, []string{h.path + "/room-secret: differs from the fleet's, so rooms have other hashes here; hint: give all hosts that of one"}, h.said)
 			} else {
 				assert.Empty(t, h.said)
 			}

@@ -16,6 +16,7 @@ import (
 	"hushpipe/filter/dir"
 	"hushpipe/filter/pseudonym"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 )
 
 // Config configures a Ring.
@@ -165,7 +166,7 @@ func (r *Ring) fetch(day civil.Day) *pseudonym.Key {
 	case key := <-answer:
 		return key
 	case <-time.After(r.Patience):
-		r.cfg.Report.Log("key-slow", fmt.Sprintf("%s: the key of %s did not come in time; using one in memory", r.cfg.Path, day))
+		r.cfg.Report.Log("key-slow", fmt.Sprintf("%s: the key of %s could not be read in time; using one in memory", r.cfg.Path, day))
 		return nil
 	}
 }
@@ -241,7 +242,7 @@ func (r *Ring) Restore(d *dir.Dir) {
 	}
 	r.mu.Unlock()
 	if gone > 0 {
-		r.cfg.Report.Log("key-gone", fmt.Sprintf("%s: %d keys of days that are kept were deleted; hushpipe put them back", dir.KeyPath(r.cfg.Path, r.cfg.Keys), gone))
+		r.cfg.Report.Log("key-gone", fmt.Sprintf("%s: put back %s, since the lines are kept", dir.KeyPath(r.cfg.Path, r.cfg.Keys), prose.Plural(gone, "deleted key")))
 	}
 }
 

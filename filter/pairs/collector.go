@@ -16,6 +16,7 @@ import (
 	"hushpipe/filter/engine"
 	"hushpipe/filter/retention"
 	"hushpipe/format/civil"
+	"hushpipe/format/prose"
 	"hushpipe/format/roomfile"
 )
 
@@ -221,7 +222,7 @@ func (c *Collector) hosts(of *code, day civil.Day) (hosts []hostRecord, err erro
 	claim, claimed := fields[""]
 	if claimed {
 		if _, err := of.open("", claim); err != nil {
-			return nil, fmt.Errorf("%s: what the engine has of %s %w, or under another key; nothing of that day is collected; hint: is another fleet of this name there?", c.cfg.Path, day, err)
+			return nil, fmt.Errorf("%s: the engine's data of %s %w, or under another key; nothing of that day is collected; hint: is another fleet of this name there?", c.cfg.Path, day, err)
 		}
 		delete(fields, "")
 	}
@@ -247,11 +248,11 @@ func (c *Collector) hosts(of *code, day civil.Day) (hosts []hostRecord, err erro
 	slices.SortFunc(hosts, func(a, b hostRecord) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.id, b.id)) })
 	for i, h := range hosts {
 		if i > 0 && hosts[i-1].Name == h.Name && hosts[i-1].Seen.Sub(h.Seen).Abs() < sameNameWindow {
-			c.cfg.Log("fleet-name "+h.Name, fmt.Sprintf("%s: two hosts are named %s; hint: give one another name by hushpipe fleet ship --host", c.cfg.Path, h.Name))
+			c.cfg.Log("fleet-name "+h.Name, fmt.Sprintf("%s: two hosts are named %s; hint: rename one with hushpipe fleet ship --host", c.cfg.Path, h.Name))
 		}
 	}
 	if unread > 0 {
-		c.cfg.Log("fleet-unread", fmt.Sprintf("%s: %d records of hosts in the engine were not made by this fleet, or damaged; hint: who else can write there?", c.cfg.Path, unread))
+		c.cfg.Log("fleet-unread", fmt.Sprintf("%s: not read: %s of hosts in the engine, damaged or not made by this fleet; hint: who else can write there?", c.cfg.Path, prose.Plural(unread, "record")))
 	}
 	counting := 0
 	for _, counts := range settings {
@@ -294,7 +295,7 @@ func (c *Collector) rooms(of *code, day civil.Day) (entries []roomfile.Entry, er
 	entries = slices.DeleteFunc(entries, func(e roomfile.Entry) bool { return e.Count == 0 }) // deleted by somebody
 	slices.SortFunc(entries, func(a, b roomfile.Entry) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	if foreign > 0 {
-		c.cfg.Log("fleet-foreign", fmt.Sprintf("%s: %d rooms of %s in the engine do not belong to this fleet; they are not counted; hint: who else can write there?", c.cfg.Path, foreign, day))
+		c.cfg.Log("fleet-foreign", fmt.Sprintf("%s: not counted: %s of %s in the engine, which this fleet did not write; hint: who else can write there?", c.cfg.Path, prose.Plural(foreign, "room"), day))
 	}
 	return entries, nil
 }

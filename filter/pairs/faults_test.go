@@ -144,7 +144,7 @@ func TestRefused(t *testing.T) {
 	m.step()
 	m.same()
 	require.Len(t, m.said, 1)
-	assert.Contains(t, m.said[0], "the engine keeps on its disk what is to go with the day's key: "+m.engine.Socket+": appendonly is on")
+	assert.Contains(t, m.said[0], "the engine writes to its disk, where data outlives the day's key: "+m.engine.Socket+": appendonly is on")
 	of := m.count.codes[m.today()]
 	for _, key := range []string{of.roster(), of.index(0), of.positions(0)} {
 		assert.Equal(t, strconv.FormatInt(expiry(m.today(), calendar.DefaultPeriod).Unix(), 10), m.engine.Do("EXPIRETIME", key), key)
@@ -189,7 +189,7 @@ func TestTwoOfOneName(t *testing.T) {
 	m.logAll(500)
 	m.step()
 	m.same()
-	assert.Equal(t, []string{m.dir("count") + ": two hosts are named web1; hint: give one another name by hushpipe fleet ship --host"}, m.said)
+	assert.Equal(t, []string{m.dir("count") + ": two hosts are named web1; hint: rename one with hushpipe fleet ship --host"}, m.said)
 }
 
 // TestOtherSecret: a host of a fleet of the same name and another secret sends nothing.
@@ -230,8 +230,8 @@ func TestForeign(t *testing.T) {
 	m.engine.Do("HSET", of.roster(), "0123456789abcdef", "x", "fedcba9876543210", "")
 	m.same()
 	assert.Subset(t, m.said, []string{
-		m.dir("count") + ": 2 records of hosts in the engine were not made by this fleet, or damaged; hint: who else can write there?",
-		m.dir("count") + ": 32 rooms of " + m.today().String() + " in the engine do not belong to this fleet; they are not counted; hint: who else can write there?"})
+		m.dir("count") + ": not read: 2 records of hosts in the engine, damaged or not made by this fleet; hint: who else can write there?",
+		m.dir("count") + ": not counted: 32 rooms of " + m.today().String() + " in the engine, which this fleet did not write; hint: who else can write there?"})
 	m.engine.Do("DEL", of.positions(2))
 	m.engine.Do("SET", of.positions(2), "x")
 	m.logAll(1000)

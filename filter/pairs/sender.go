@@ -121,7 +121,7 @@ func (s *Sender) Step() error {
 			return err
 		}
 		for _, line := range persists {
-			s.cfg.Log("fleet-persists "+line, fmt.Sprintf("the engine keeps on its disk what is to go with the day's key: %s; hint: turn that off, the hosts send all again", line))
+			s.cfg.Log("fleet-persists "+line, fmt.Sprintf("the engine writes to its disk, where data outlives the day's key: %s; hint: turn that off, since the hosts can send all data again", line))
 		}
 	}
 	keep, err := keptFor(d)
@@ -243,7 +243,7 @@ func (s *Sender) day(d *dir.Dir, m member, day civil.Day, keep calendar.Period, 
 		}
 		if _, err := of.code.open("", held); err != nil {
 			of.claim = ""
-			return dayError{fmt.Errorf("%s: what the engine has of %s %w, or under another key; nothing of that day is sent; hint: did this host make its own key of that day, or is another fleet of this name there?", s.cfg.Path, day, err)}
+			return dayError{fmt.Errorf("%s: the engine's data of %s %w, or under another key; nothing of that day is sent; hint: did this host make its own key of that day, or is another fleet of this name there?", s.cfg.Path, day, err)}
 		}
 		of.claim = held
 		if err := s.compare(of, m.id); err != nil {

@@ -78,7 +78,7 @@ func ReadStatus(cfg CollectorConfig) (Status, error) {
 	}
 	for _, line := range persists {
 		v.Persists = append(v.Persists, line)
-		v.behind(theEngine, line+", which may outlive the day's key", "turn that off, the hosts send all again")
+		v.behind(theEngine, line+", which may outlive the day's key", "turn that off, since the hosts can send all data again")
 	}
 	if cfg.Path == "" {
 		return v.Status, v.countSealed()

@@ -136,7 +136,7 @@ func TestStatusOfSeveralDays(t *testing.T) {
 		require.NoError(t, s.Step())
 	}
 	m.step()
-	assert.Equal(t, []Behind{{theEngine, m.dir("count") + ": two hosts are named web1; hint: give one another name by hushpipe fleet ship --host", ""}}, m.status().Behind)
+	assert.Equal(t, []Behind{{theEngine, m.dir("count") + ": two hosts are named web1; hint: rename one with hushpipe fleet ship --host", ""}}, m.status().Behind)
 }
 
 // filesBelow returns the names of all files below a directory.

@@ -113,7 +113,7 @@ func (m *meet) id(name string) string {
 	return of.id
 }
 
-// record is what the engine has of a host, as it is there.
+// record is the engine's data of a host, as it is there.
 func (m *meet) record(name string) string {
 	m.Helper()
 	e, err := m.open()

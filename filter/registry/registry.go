@@ -190,7 +190,7 @@ func (r *Registry) register(d *dir.Dir) error {
 	return errNoPlace
 }
 
-var errNoPlace = errors.New(dir.Status + ": other processes have every lock that is made")
+var errNoPlace = errors.New(dir.Status + ": other processes hold all locks")
 
 func (r *Registry) release() {
 	if r.lock != nil {

@@ -61,7 +61,7 @@ func (r *Reader) Mode(day civil.Day, key *pseudonym.Key) (mode string, sure bool
 	case err != nil || len(modes) == 0:
 		return "", sure, err
 	case len(modes) > 1:
-		return "", sure, fmt.Errorf("%s: the pseudonyms of %s were made in several modes; hint: say which with --ip", r.path, day)
+		return "", sure, fmt.Errorf("%s: the pseudonyms of %s were made in several modes; hint: give the mode with --ip", r.path, day)
 	}
 	return modes[0], sure, nil
 }
@@ -110,11 +110,11 @@ func (r *Reader) FindDay(p pseudonym.Addr) (civil.Day, error) {
 	}
 	switch len(found) {
 	case 0:
-		return 0, fmt.Errorf("%s: no day's file holds it; hint: give the DIR that the line is from", r.path)
+		return 0, fmt.Errorf("%s: not found in any day's file; hint: give the DIR that the line is from", r.path)
 	case 1:
 		return found[0], nil
 	}
-	return 0, fmt.Errorf("%s: the files of several days hold it; hint: say which day with --day", r.path)
+	return 0, fmt.Errorf("%s: found in the files of several days; hint: give the day with --day", r.path)
 }
 
 // Find sets the pseudonyms that the files of a day contain to true. It continues reading

@@ -121,7 +121,7 @@ func (a *Archive) walk(s *stream, seen map[identity]string) {
 	})
 }
 
-var errLink = errors.New("is a symbolic link; hint: name what it leads to")
+var errLink = errors.New("is a symbolic link; hint: name its target")
 
 // add adds a file to a stream. A file that was named individually must have a date.
 func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen map[identity]string) {

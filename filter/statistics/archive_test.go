@@ -182,7 +182,7 @@ func TestFaults(t *testing.T) {
 		"a file out of the period": {map[string]string{"a/20261101": a5, "a/20251101": nobody}, []string{"a/20261101", "a/20251101"}, nil, 5},
 		"a date of no calendar":    {map[string]string{"a/20261101": a5, "a/2026-11-31.txt": a5}, []string{"a"}, []string{"a/2026-11-31.txt: " + errNoDay.Error()}, 5},
 		"a file without a date":    {map[string]string{"a/20261101": a5, "b.txt": a5}, []string{"a", "b.txt"}, []string{"b.txt: its name has no date; hint: name it as 2026-11-22.txt"}, 5},
-		"a compression":            {map[string]string{"a/20261101": a5, "a/20261102.xz": "\xfd7zXZ\x00"}, []string{"a"}, []string{"a/20261102.xz: is compressed in an unknown way; hint: unpack it with xzcat"}, 5},
+		"a compression":            {map[string]string{"a/20261101": a5, "a/20261102.xz": "\xfd7zXZ\x00"}, []string{"a"}, []string{"a/20261102.xz: is compressed in an unknown format; hint: unpack it with xzcat"}, 5},
 		"a torn gzip":              {map[string]string{"a/20261101": a5, "a/20261102.gz": "\x1f\x8b\x08"}, []string{"a"}, []string{"a/20261102.gz: its end is missing"}, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +212,7 @@ func TestNoPlainFile(t *testing.T) {
 	for _, path := range []string{"a", "link", "link/"} {
 		r, faults := read(dir, report.ByDay, 2, "", "", path)
 		path = strings.TrimSuffix(path, "/")
-		assert.Equal(t, []string{path + "/20261102: is a symbolic link; hint: name what it leads to", path + "/20261103: is not a regular file"}, faults)
+		assert.Equal(t, []string{path + "/20261102: is a symbolic link; hint: name its target", path + "/20261103: is not a regular file"}, faults)
 		assert.Equal(t, 3, r.Total.Missing)
 		assert.Equal(t, uint64(5), r.Total.Participants)
 	}
@@ -220,7 +220,7 @@ func TestNoPlainFile(t *testing.T) {
 	require.NoError(t, os.Mkdir(dir+"/years", 0o700))
 	require.NoError(t, os.Symlink(dir+"/a", dir+"/years/2026"))
 	_, faults := read(dir, report.ByDay, 2, "", "", "years")
-	assert.Equal(t, "years/2026: is a symbolic link; hint: name what it leads to", faults[0])
+	assert.Equal(t, "years/2026: is a symbolic link; hint: name its target", faults[0])
 	require.NoError(t, os.Symlink(dir+"/b", dir+"/2026-11-02.txt"))
 	r, faults := read(dir, report.ByDay, 2, "", "", "2026-11-02.txt")
 	assert.Empty(t, faults, "a link that is named is followed")

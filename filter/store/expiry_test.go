@@ -335,7 +335,7 @@ func TestKeyRemovedWithItsLines(t *testing.T) {
 	assert.Equal(t, was, b.key(today-2))
 	require.NoError(t, s.Close())
 	assert.Equal(t, none, b.key(today-3))
-	assert.Equal(t, filepath.Dir(b.path(dir.Keys, "x"))+": 1 keys of days that are kept were deleted; hushpipe put them back", b.heard())
+	assert.Equal(t, filepath.Dir(b.path(dir.Keys, "x"))+": put back 1 deleted key, since the lines are kept", b.heard())
 }
 
 // Lines that come for the day soon after do not make those that were removed readable.
@@ -357,7 +357,7 @@ func TestKeyRemovedWithItsLinesBeforeTheNextLine(t *testing.T) {
 		assert.NotContains(t, []string{was, none}, b.key(day), "it has another")
 	}
 	require.NoError(t, s.Close())
-	assert.NotContains(t, b.heard(), "put them back")
+	assert.NotContains(t, b.heard(), "put back")
 }
 
 // What cannot be deleted is tried again each minute.

@@ -43,7 +43,7 @@ func (s *Stream) Key(day civil.Day, _ calendar.Placement) *pseudonym.Key {
 			return key
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			s.Log("key-file", err.Error()+"; using a key that is thrown away")
+			s.Log("key-file", err.Error()+"; using a temporary key")
 		}
 	}
 	if s.throwaway == nil {

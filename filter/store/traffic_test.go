@@ -354,7 +354,7 @@ func TestTrafficIsOpenOnceOver(t *testing.T) {
 		s := b.open()
 		b.feedHits(b.hitFilter(s), s, hitLine(today, 36002, 3, 1))
 		b.pass(s, time.Minute)
-		require.Contains(t, b.heard(), "has more than its journals")
+		require.Contains(t, b.heard(), "has more hits than its journals")
 		assert.Equal(t, os.FileMode(0o600), mode())
 		b.pass(s, 13*time.Hour)
 		assert.Equal(t, os.FileMode(0o640), mode())

@@ -92,7 +92,7 @@ func TestTrafficOfSeveralOptions(t *testing.T) {
 			if said := b.heard(); name == "nothing" {
 				assert.Empty(t, said)
 			} else {
-				assert.Equal(t, b.dir+": the options of the traffic changed on 2026-11-22; its figures mix both, and its file says so", said)
+				assert.Equal(t, b.dir+": the traffic options changed on 2026-11-22; its figures mix both, and its file lists both", said)
 			}
 			text := b.figures(today)
 			b.hits() // another process reads it anew, without a line
@@ -338,7 +338,7 @@ func TestTrafficOfAFullerFile(t *testing.T) {
 	b.feedHits(f, s, hitLine(today, 36001, 2, 1))
 	b.pass(s, time.Minute)
 	assert.Equal(t, fuller, b.figures(today))
-	assert.Contains(t, b.heard(), "has more than its journals")
+	assert.Contains(t, b.heard(), "has more hits than its journals")
 	b.feedHits(f, s, hitLine(today, 36002, 3, 1))
 	b.pass(s, time.Minute)
 	assert.Equal(t, fuller, b.figures(today))

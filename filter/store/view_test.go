@@ -70,7 +70,7 @@ func TestFindDay(t *testing.T) {
 				require.NoError(t, err)
 				assert.Equal(t, today, day)
 			} else {
-				require.ErrorContains(t, err, b.dir+": no day's file holds it; hint: give the DIR that the line is from")
+				require.ErrorContains(t, err, b.dir+": not found in any day's file; hint: give the DIR that the line is from")
 				assert.NotContains(t, err.Error(), tt.text)
 			}
 		})
@@ -79,7 +79,7 @@ func TestFindDay(t *testing.T) {
 		b := newBed(t)
 		c := b.ciphers(map[civil.Day]string{today: "1.2.3.4\n", today - 1: "1.2.3.4\n"})
 		_, err := c.FindDay(address("1.2.3.4"))
-		require.ErrorContains(t, err, b.dir+": the files of several days hold it; hint: say which day with --day")
+		require.ErrorContains(t, err, b.dir+": found in the files of several days; hint: give the day with --day")
 	})
 	t.Run("other files", func(t *testing.T) {
 		b := newBed(t)
@@ -172,7 +172,7 @@ func TestMode(t *testing.T) {
 	b.cfg.Settings = "ip=pfx;rooms=jitsi;"
 	b.process(users(today, "a", 1, 1))
 	_, _, err := c.Mode(today, key)
-	assert.ErrorContains(t, err, b.dir+": the pseudonyms of 2026-11-22 were made in several modes; hint: say which with --ip")
+	assert.ErrorContains(t, err, b.dir+": the pseudonyms of 2026-11-22 were made in several modes; hint: give the mode with --ip")
 }
 
 func TestCiphersKey(t *testing.T) {

@@ -112,7 +112,7 @@ func (c *checker) set(name, path string) {
 	case format.IsError(c.Format):
 		c.add(path, fmt.Sprintf("an error log has none of the events of %s", name), "leave it out")
 	case !c.has(format.RoleStatus) || name != "http" && !requests:
-		c.add(path, fmt.Sprintf("the format tells no event of %s: it has no status or no request", name), "log both, or leave it out")
+		c.add(path, fmt.Sprintf("the format cannot show events of %s: it has no status or no request", name), "log both, or leave it out")
 	}
 }
 

@@ -222,7 +222,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, renamed bo
 			return false, u.widen(d, today)
 		}
 		u.keptReported = true
-		f.cfg.Report.Log("traffic-final"+day.String(), fmt.Sprintf("%s: the file of %s has more than its journals; it stays as it is, and lines that come are not counted in it", f.cfg.Path, day))
+		f.cfg.Report.Log("traffic-final"+day.String(), fmt.Sprintf("%s: the file of %s has more hits than its journals; it stays as it is, and new lines are not counted in it", f.cfg.Path, day))
 		return false, u.widen(d, today)
 	}
 	text := trafficfile.Append(nil, figures)
@@ -283,7 +283,7 @@ func (f *Files) noteFlaws(u *union) {
 	}
 	if len(u.options) > 1 && !u.mixedReported {
 		u.mixedReported = true
-		f.cfg.Report.Log("traffic-options"+u.day.String(), fmt.Sprintf("%s: the options of the traffic changed on %s; its figures mix both, and its file says so", f.cfg.Path, u.day))
+		f.cfg.Report.Log("traffic-options"+u.day.String(), fmt.Sprintf("%s: the traffic options changed on %s; its figures mix both, and its file lists both", f.cfg.Path, u.day))
 	}
 }
 

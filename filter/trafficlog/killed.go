@@ -113,7 +113,7 @@ func (k *Killed) Repeats(day civil.Day) *traffic.Repeats {
 	r := traffic.NewRepeats(parts...)
 	if r != nil {
 		r.Found = func() {
-			k.cfg.Report.Log("traffic-repeated", fmt.Sprintf("%s: a process was killed before it let go of its last lines; they came again, and their traffic is counted once", k.cfg.Path))
+			k.cfg.Report.Log("traffic-repeated", fmt.Sprintf("%s: a killed process had counted its last lines already; they were read again, and their traffic is counted once", k.cfg.Path))
 		}
 		r.Unsure = func() {
 			k.cfg.Report.Log("traffic-unsure", fmt.Sprintf("%s: a process that was killed may have counted the last lines already; their traffic may be counted twice", k.cfg.Path))

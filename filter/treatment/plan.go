@@ -203,7 +203,7 @@ func (p *Plan) checkUsers(known *format.LogFormat) error {
 	}
 	for i, role := range known.Roles() {
 		if f := (format.Field{Role: role, Directive: uint16(i + 1)}); p.IsUser(&f) && p.shows(&f) {
-			return fmt.Errorf("user: %s is often a password where the status is 401, and the format tells no status of each line; hint: log %%>s, or give \"hash\" or \"drop\"", known.Directives()[i])
+			return fmt.Errorf("user: %s is often a password where the status is 401, and the format has no status for each line; hint: log %%>s, or give \"hash\" or \"drop\"", known.Directives()[i])
 		}
 	}
 	return nil
@@ -233,7 +233,7 @@ func (p *Plan) checkBlurred(known *format.LogFormat) error {
 		from, to := field(b.From), field(b.To)
 		if (p.IsUser(from) || !p.Of(from).IsWhole()) && p.shows(to) || showsUser && to.Role == format.RoleStatus {
 			names := known.Directives()
-			return fmt.Errorf("words of %s could end up in %s, as no quotes separate them; hint: log each in quotes, \"%s\" \"%s\"",
+			return fmt.Errorf("words of %s could end up in %s, since no quotes separate them; hint: log each in quotes, \"%s\" \"%s\"",
 				names[b.From], names[b.To], names[b.From], names[b.To])
 		}
 	}
