@@ -24,11 +24,11 @@ import (
 
 var update = flag.Bool("update", false, "write the instructions a line into baseline.txt")
 
-// tolerance is by how much the instructions a line may grow. Runs differ by one
-// percent: keys and the seeds of maps are random.
+// tolerance is the allowed growth of instructions a line. Runs differ by one percent, since keys
+// and the seeds of maps are random.
 const tolerance = 1.10
 
-// watched are the ways to run the main job whose cost must not grow.
+// watched returns the setups of the main job whose cost must not grow.
 func watched() map[string]setup {
 	of := func(format, logFormat, ip string) setup {
 		return setup{traffic{Seed: 1, Lines: 20_000, Day: logNow(), Format: format, Clients: 1_000, Rooms: 200}, logFormat, ip, 1}
@@ -38,14 +38,14 @@ func watched() map[string]setup {
 		"pfx":      of("combined", "auto", "pfx"),
 		"custom":   of("custom", customFormat, "ipcrypt"),
 		"json":     of("json", "auto", "ipcrypt"),
-		// Lines of another format than the one that is given.
+		// Lines in another format than the given one.
 		"malformed": of("combined", "error", "ipcrypt"),
 	}
 }
 
-// A line whose client and room are known costs no allocation, from the input to
-// the files. A batch of 250 lines costs one, the name of its file for fstatat, and
-// more where it has to wait for the disk; here none waits.
+// A line whose client and room are known allocates nothing, from the input to the files. A batch
+// of 250 lines allocates once, for its file name in fstatat, and more often if it has to wait
+// for the disk; here none waits.
 func TestNoAllocations(t *testing.T) {
 	for name, s := range watched() {
 		t.Run(name, func(t *testing.T) {
@@ -54,8 +54,8 @@ func TestNoAllocations(t *testing.T) {
 			dir := tempDir(t)
 			defer os.RemoveAll(dir)
 			j := newJob(t, dir, s)
-			// The first pass fills tables and caches. Any other may fall together with what
-			// the store does once, on its own; what lines allocate, each of them has.
+			// The first pass fills tables and caches. Any other may coincide with an occasional
+			// job of the store; but if lines allocated, every pass would show it.
 			const passes = 4
 			var mallocs uint64 = math.MaxUint64
 			for pass := range passes {
@@ -76,7 +76,7 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-// paced is read when all that was read before is written.
+// paced delays each read until everything read before is written.
 type paced struct {
 	io.Reader
 	queue *filter.Queue
@@ -168,7 +168,7 @@ func TestInstructionsOfPolicy(t *testing.T) {
 	assert.Less(t, four, 2*one)
 }
 
-// needCallgrind skips the test where instructions cannot be counted.
+// needCallgrind skips the test on machines that cannot count instructions.
 func needCallgrind(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("the baseline is of Linux on amd64")
@@ -176,7 +176,7 @@ func needCallgrind(t *testing.T) {
 	need.Program(t, "valgrind", "valgrind")
 }
 
-// buildHushpipe builds it.
+// buildHushpipe builds the program.
 func buildHushpipe(t *testing.T) (program string) {
 	program = filepath.Join(t.TempDir(), "hushpipe")
 	build := exec.Command("go", "build", "-o", program, "hushpipe/cmd/hushpipe")
@@ -198,14 +198,14 @@ func countInstructions(t *testing.T, log []byte, files string, argv ...string) i
 	defer stdin.Close()
 	cmd := exec.Command("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
 	if os.Geteuid() == 0 {
-		// With no capabilities but those that it keeps, hushpipe drops none, for which
-		// each thread gets a signal.
+		// With only the capabilities that it keeps, hushpipe drops none, which would send each
+		// thread a signal.
 		cmd = exec.Command("setpriv", "--inh-caps=-all", "--bounding-set=-all,+dac_override,+chown,+fowner,+fsetid",
 			"valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
 	}
 	cmd.Args = append(append(cmd.Args, argv...), filepath.Join(dir, "out"))
-	// The signals that Go preempts with make callgrind fail an assertion, and
-	// valgrind 3.19 does not know RDTSCP, which runtime.cputicks executes.
+	// Go's preemption signals make callgrind fail an assertion, and valgrind 3.19 does not know
+	// RDTSCP, which runtime.cputicks executes.
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1,cpu.rdtscp=off")
 	cmd.Stdin = stdin
 	said, err := cmd.CombinedOutput()
@@ -226,7 +226,7 @@ func countInstructions(t *testing.T, log []byte, files string, argv ...string) i
 	return n
 }
 
-// updateBaseline replaces the value of one key, or adds it.
+// updateBaseline sets the value of one key.
 func updateBaseline(t *testing.T, key string, value float64) {
 	text, err := os.ReadFile("baseline.txt")
 	require.NoError(t, err)

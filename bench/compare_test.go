@@ -15,8 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each rival that is installed does what its command line is there for; all of
-// them have to be in CI.
+// Each installed rival does what its command line is for; CI must have all of them.
 func TestRivals(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the comparison needs Linux")
@@ -47,8 +46,7 @@ func TestMasking(t *testing.T) {
 	}
 }
 
-// The memory of a small program is its own, and not that of the process that
-// measures it.
+// The measured memory of a small program is its own, not that of the measuring process.
 func TestPeakIsTheProgramsOwn(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the comparison needs Linux")

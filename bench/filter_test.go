@@ -31,7 +31,7 @@ import (
 
 var large = flag.Bool("large", false, "benchmarks have a million lines, ten where that tells more; takes 8 GB of memory")
 
-// setup is one way to run the main job.
+// setup is one configuration of the main job.
 type setup struct {
 	traffic
 	logFormat string // hushpipe's --format
@@ -119,7 +119,7 @@ func benchmark(b *testing.B, s setup) {
 	b.ReportMetric(float64(held)/(1<<20), "heap-MiB")
 }
 
-// heap returns how many bytes are in use.
+// heap returns the bytes in use.
 func heap() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -175,7 +175,7 @@ func BenchmarkPipe(b *testing.B) {
 	}
 }
 
-// job is the main job, put together.
+// job is the assembled main job.
 type job struct {
 	filter *filter.Filter
 	store  *store.Store
@@ -206,7 +206,7 @@ func newJob(tb testing.TB, dir string, s setup) job {
 	return job{f, st, filter.NewQueue(st, 64<<20), s.logFormat == "error"}
 }
 
-// close makes sure that everything is written and counted.
+// close waits until everything is written and counted.
 func (j job) close(tb testing.TB) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -227,7 +227,7 @@ func filterLog(tb testing.TB, dir string, s setup, log io.Reader) job {
 	return j
 }
 
-// verify checks what the main job left.
+// verify checks the output of the main job.
 func verify(tb testing.TB, dir string, tr traffic) {
 	lines, err := countLines(dir + "/access.log")
 	require.NoError(tb, err)
@@ -237,7 +237,7 @@ func verify(tb testing.TB, dir string, tr traffic) {
 	require.Greater(tb, len(counts.Rooms), tr.Rooms/5)
 }
 
-// logNow is the noon of the day that generated logs are of.
+// logNow returns noon of the day of generated logs.
 func logNow() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 
 func generated(tb testing.TB, tr traffic) []byte {

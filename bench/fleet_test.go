@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFleet: what is shipped is counted.
+// TestFleet: everything that is shipped is counted.
 func TestFleet(t *testing.T) {
 	need.Program(t, "redis-server", "redis-server redis-tools")
 	var out, said strings.Builder

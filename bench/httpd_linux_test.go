@@ -25,7 +25,7 @@ func needHTTPD(t *testing.T) {
 	need.That(t, err == nil, "apache2 or rotatelogs is missing: apt-get install apache2 apache2-utils")
 }
 
-// TestHTTPDUsage: it fits a terminal, and its example runs.
+// TestHTTPDUsage: the usage fits a terminal, and its example works.
 func TestHTTPDUsage(t *testing.T) {
 	var stdout, stderr strings.Builder
 	require.Zero(t, run([]string{"httpd", "-h"}, &stdout, &stderr))
@@ -71,8 +71,8 @@ func TestHTTPD(t *testing.T) {
 	assert.Equal(t, len(rates), strings.Count(table, " | hushpipe "))
 }
 
-// TestLoggers: of the loggers of many virtual hosts an idle one has at most 4 MiB of
-// memory of its own.
+// TestLoggers: of the loggers of many virtual hosts, an idle one has at most 4 MiB of its own
+// memory.
 func TestLoggers(t *testing.T) {
 	needHTTPD(t)
 	const n = 5
@@ -93,10 +93,10 @@ func TestLoggers(t *testing.T) {
 	assert.Contains(t, r.String(), "| hushpipe   | 5       | idle ")
 }
 
-// TestAttacks: beside a client that sends 1,500 requests of chosen bytes a second, or
-// as many as the machine takes with cat as logger, others wait at most twice as long as
-// under cat, all of them are counted, and the disk gets at most twice the input.
-// Whatever the machine has to do besides, a count that lacks somebody is marked.
+// TestAttacks: next to a client that sends 1,500 requests of chosen bytes a second, or as many
+// as the machine handles with cat as the logger, other clients wait at most twice as long as
+// with cat, all of them are counted, and the disk gets at most twice the input. Whatever else
+// the machine is doing, a count that lacks somebody is marked.
 func TestAttacks(t *testing.T) {
 	needHTTPD(t)
 	h, err := newHarness(t.Context())
@@ -123,7 +123,7 @@ func TestAttacks(t *testing.T) {
 				if own.counted == len(own.answers) && took <= max(2*than, enough) {
 					return
 				}
-				// Both processors are for this, or the comparison says little.
+				// Without both processors, the comparison means little.
 				busy := cat.rate < 0.9*float64(a.rate) || than > enough || max(cat.elsewhere, own.elsewhere) > 0.5
 				if time.Since(start) > 20*time.Second {
 					require.True(t, busy, "others wait too long, or are not counted")
@@ -138,6 +138,6 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
-// enough is what others may wait in any case, in milliseconds: before the cost of
-// bytes was bounded, they waited 26 to 400.
+// enough is a wait that is always acceptable, in milliseconds: before the cost of bytes was
+// bounded, waits were 26 to 400.
 const enough = 10

@@ -41,8 +41,8 @@ func BenchmarkPause(b *testing.B) {
 	})
 }
 
-// newPairs is a Reader of lines from different addresses, which notes the longest
-// time between two reads, but for the first two: nothing is in memory then.
+// newPairs is a Reader of lines from different addresses. It records the longest time between
+// two reads after the first two, before which nothing is in memory.
 type newPairs struct {
 	lines   int
 	written int
@@ -69,7 +69,7 @@ func (r *newPairs) Read(p []byte) (int, error) {
 	return len(text), nil
 }
 
-// threadTime is how long this thread has run.
+// threadTime returns the CPU time of this thread.
 func threadTime() time.Duration {
 	var ts unix.Timespec
 	unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts)

@@ -57,7 +57,7 @@ func TestNumbers(t *testing.T) {
 	assert.Equal(t, 999, round(999.4))
 }
 
-// Each bound of the baseline is one of a program or of a test.
+// Each bound of the baseline belongs to a program or a test.
 func TestBaseline(t *testing.T) {
 	known := map[string]bool{}
 	for _, p := range rivals {

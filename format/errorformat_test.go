@@ -97,8 +97,8 @@ func TestErrorFormatErrors(t *testing.T) {
 	}
 }
 
-// FuzzErrorFormat: whatever the format and the line, the fields of one that fits follow one
-// another, and what none of them covers is the format's own.
+// FuzzErrorFormat: for any format and any line that fits it, fields do not overlap, and the
+// bytes outside them are literals of the format.
 func FuzzErrorFormat(f *testing.F) {
 	for _, format := range []string{errorThreaded, errorISO, errorRequest, errorConn, `%M`, `[%t] %M [%a]`, `%a%a%M%a%a`, `%-a %+E %7F\ %{X-Forwarded-For}i %M % %% %L`} {
 		f.Add(format, `[Sun Nov 22 06:46:00.123456 2026] [core:info] [pid 12:tid 34] [client [2001:db8::1]:5678] [client a] AH1: a, referer http://w.example.org/`)

@@ -92,7 +92,7 @@ func TestErrorLog(t *testing.T) {
 		}
 	}
 
-	// The time of httpd in its ISO form.
+	// httpd's time in ISO form.
 	for _, tt := range []struct {
 		line   string
 		fields []string // nil: no match

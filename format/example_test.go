@@ -7,7 +7,7 @@ import (
 	"hushpipe/format"
 )
 
-// A Parser says where in a line the fields are that need a treatment.
+// A Parser finds the fields of a line that need treatment.
 func ExampleNew() {
 	parser, err := format.New("%h %l %u %t \"%r\" %>s %b", time.UTC, nil)
 	if err != nil {

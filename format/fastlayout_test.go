@@ -15,13 +15,13 @@ import (
 	"hushpipe/format/machine"
 )
 
-// usualFormats have a ParseFast that most of their lines are meant for.
+// usualFormats have a fast path for most of their lines.
 var usualFormats = map[string]layoutStart{
 	"combined":       startHost,
 	"common":         startHost,
 	"vhost_combined": startPort,
 	"vhost_common":   startName,
-	// Debian's vhost_combined, as it stands in the configuration file.
+	// Debian's vhost_combined, in the spelling of the configuration file.
 	`%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"`:     startPort,
 	`%a %l %u %t "%r" %s %B "%{User-agent}i"`:                                startHost,
 	`%{X-Forwarded-For}i %l %u %t "%r" %b %>s "%{Referer}i" "%{X-Real-IP}i"`: startHost,
@@ -61,8 +61,8 @@ func TestUsualFormats(t *testing.T) {
 	}
 }
 
-// TestUsualLines: all lines of the real log go the short way, and most of those
-// that were made to be unusual.
+// TestUsualLines: ParseFast accepts all lines of the real log, and most of those that were made
+// to be unusual.
 func TestUsualLines(t *testing.T) {
 	for _, tt := range []struct {
 		format string
@@ -85,7 +85,7 @@ func TestUsualLines(t *testing.T) {
 	}
 }
 
-// TestIsNumber puts each byte at each place among low and high digits.
+// TestIsNumber puts each byte at each position among low and high digits.
 func TestIsNumber(t *testing.T) {
 	for _, digit := range []byte("09") {
 		for n := range 10 {
@@ -106,7 +106,7 @@ func TestIsNumber(t *testing.T) {
 	assert.False(t, isNumber([]byte("1234567"), 0), "less than a word")
 }
 
-// fastParser is a parser, whose Parse is the plain reference of its ParseFast.
+// fastParser compares the ParseFast of a parser with its Parse, the reference.
 type fastParser struct {
 	format string
 	FastParser
@@ -126,7 +126,7 @@ func parseFast(p FastParser, line []byte, out *Line) bool {
 	return len(first) == len(line) && p.ParseFast(line, &m, out)
 }
 
-// requireEqual reads line both ways.
+// requireEqual parses line both ways.
 func (p *fastParser) requireEqual(t *testing.T, line []byte) {
 	var got, want Line
 	if !parseFast(p, line, &got) {
@@ -160,7 +160,7 @@ func (p *fastParser) requireEqual(t *testing.T, line []byte) {
 	}
 }
 
-// requireAllEqual reads line by ParseFastAll, which finds what Parse does.
+// requireAllEqual parses line with ParseFastAll, which must find what Parse does.
 func (p *fastParser) requireAllEqual(t *testing.T, line []byte, want *Line) {
 	var m machine.Delimiters
 	next := "\n" + strings.Repeat("x", 64) + "\n"
@@ -179,8 +179,8 @@ func (p *fastParser) requireAllEqual(t *testing.T, line []byte, want *Line) {
 	require.Fail(t, "ParseFastAll is not meant for what ParseFast is", "%s: %q", p.format, line)
 }
 
-// requireSpansEqual reads line by ParseFastRequest, whose spans are fields of Parse; and of
-// fields that are counted there are no others.
+// requireSpansEqual parses line with ParseFastRequest, whose spans must be fields of Parse, and
+// all of those that are counted.
 func (p *fastParser) requireSpansEqual(t *testing.T, line []byte, want *Line) {
 	var m machine.Delimiters
 	next := "\n" + strings.Repeat("x", 64) + "\n"
@@ -214,8 +214,7 @@ func (p *fastParser) requireSpansEqual(t *testing.T, line []byte, want *Line) {
 	require.Equal(t, s.Size, size)
 }
 
-// testdataLines returns the lines of all logs in testdata, and some that no
-// server wrote.
+// testdataLines returns the lines of all logs in testdata, and some that no server wrote.
 func testdataLines(t testing.TB) (lines [][]byte) {
 	for _, s := range []string{
 		`192.0.2.1 - - ` + stamp + ` "-" 408 12345678901234567890 "-" "-"`,
@@ -243,11 +242,11 @@ func testdataLines(t testing.TB) (lines [][]byte) {
 	return lines
 }
 
-// The bytes that hold a line together.
+// The bytes that structure a line.
 const significant = ` "\-[]:/0a.` + "\r"
 
-// TestParseFastEqualsParse parses each log line, and lines with a few bytes of
-// it replaced, taken out, put in or moved.
+// TestParseFastEqualsParse parses each log line, and copies with a few bytes replaced, removed,
+// inserted or moved.
 func TestParseFastEqualsParse(t *testing.T) {
 	parsers := fastParsers(t)
 	r := rand.New(rand.NewPCG(1, 2))
@@ -286,7 +285,7 @@ func edit(line []byte, r *rand.Rand) []byte {
 	return slices.Replace(line, at, next, c)
 }
 
-// TestParseFastEqualsParseAtEachByte puts each significant byte at each place.
+// TestParseFastEqualsParseAtEachByte puts each significant byte at each position.
 func TestParseFastEqualsParseAtEachByte(t *testing.T) {
 	parsers := fastParsers(t)
 	for _, s := range benchLines {
@@ -306,8 +305,7 @@ func TestParseFastEqualsParseAtEachByte(t *testing.T) {
 	}
 }
 
-// TestParseFastOtherSeconds: the time of the line before is known whatever its
-// seconds, as far as they are some.
+// TestParseFastOtherSeconds: the remembered time matches with any valid seconds.
 func TestParseFastOtherSeconds(t *testing.T) {
 	const before, after = `192.0.2.1 - - [22/Nov/2026:06:46:`, ` +0000] "GET / HTTP/1.1" 200 5`
 	known, plain := newParser(t, "common"), newParser(t, "common")

@@ -23,8 +23,8 @@ func shaped(t testing.TB, spec string, lines ...string) FastParser {
 	return p
 }
 
-// told is what a line tells, and its fields but for keys of letters.
-func told(line []byte, out *Line) string {
+// summarize returns what was found in a line, and its fields except keys made of letters.
+func summarize(line []byte, out *Line) string {
 	var fields []string
 	client := ""
 	for i, f := range out.Fields {
@@ -39,18 +39,18 @@ func told(line []byte, out *Line) string {
 	return fmt.Sprint(fields, client, out.Day, out.HasDay, out.Status, out.Error, out.Request, out.Peer, fmt.Sprintf("%q", out.Target))
 }
 
-// requireParseFast holds ParseFast to Parse, and reports whether the line fits a shape.
+// requireParseFast compares ParseFast with Parse, and reports whether the line fits a shape.
 func requireParseFast(t testing.TB, p FastParser, spec string, line []byte) bool {
 	var got, want Line
 	if !p.ParseFast(line, &machine.Delimiters{}, &got) {
 		return false
 	}
 	require.True(t, newParser(t, spec).Parse(line, &want), "%s", line)
-	require.Equal(t, told(line, &want), told(line, &got), "%s", line)
+	require.Equal(t, summarize(line, &want), summarize(line, &got), "%s", line)
 	return true
 }
 
-// TestJSONShapes: lines of one logger have a short way, and it says the same.
+// TestJSONShapes: lines of one logger take the fast path, with the same result.
 func TestJSONShapes(t *testing.T) {
 	for _, spec := range []string{"json", "auto"} {
 		for source, line := range jsonLines {
@@ -75,7 +75,7 @@ func TestJSONShapes(t *testing.T) {
 	}
 }
 
-// TestJSONShapeFits: what fits the shape of another line, and what does not.
+// TestJSONShapeFits: lines that fit the shape of another line, and lines that do not.
 func TestJSONShapeFits(t *testing.T) {
 	const first = `{"ip":"192.0.2.1","n":1,"ok":true,"uri":"/a","1.2.3.4":"b","list":["c",{}]}`
 	for _, tt := range []struct {
@@ -97,7 +97,7 @@ func TestJSONShapeFits(t *testing.T) {
 	} {
 		assert.Equal(t, tt.fits, requireParseFast(t, shaped(t, "json", first), "json", []byte(tt.line)), tt.line)
 	}
-	// As many shapes are remembered as several servers have, the latest ones.
+	// The parser remembers the shapes of several servers, the latest ones.
 	var lines []string
 	for i := range jsonShapes + 1 {
 		lines = append(lines, strings.Replace(first, "ok", strings.Repeat("k", i+1), 1))
@@ -127,7 +127,7 @@ func TestJSONShapeAllocs(t *testing.T) {
 	}))
 }
 
-// FuzzJSONShapes holds ParseFast to Parse, behind lines of any shapes.
+// FuzzJSONShapes compares ParseFast with Parse, after lines of any shape.
 func FuzzJSONShapes(f *testing.F) {
 	add := func(line string) {
 		f.Add([]byte(line), []byte(line), byte(0))
@@ -148,7 +148,7 @@ func FuzzJSONShapes(f *testing.F) {
 		spec := []string{"json", "auto"}[more%2]
 		p := shaped(t, spec, string(first))
 		requireParseFast(t, p, spec, line)
-		// The same line with other values, which mostly fits.
+		// The same line with other values, which usually fits.
 		requireParseFast(t, p, spec, bytes.ReplaceAll(first, []byte("1"), []byte{'1', '0' + more%10}))
 	})
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// jsonLines are lines as three servers write them.
+// jsonLines are lines of three servers.
 var jsonLines = map[string]string{
 	// LogFormat "{ \"time\":\"%{%Y-%m-%d}tT%{%T}t.%{msec_frac}tZ\", \"remoteIP\":\"%a\", \"host\":\"%V\", \"request\":\"%U\", \"query\":\"%q\", \"method\":\"%m\", \"status\":\"%>s\", \"userAgent\":\"%{User-agent}i\", \"referer\":\"%{Referer}i\" }"
 	"apache": `{ "time":"2026-11-22T06:46:00.123Z", "remoteIP":"2001:db8::7", "host":"meet.example.org", "request":"/k\xc3\xbcche/http-bind", "query":"?room=peterskonferenz&token=1.2.3.4", "method":"POST", "status":"200", "userAgent":"Mozilla/5.0 (X11; \"Linux\") Chrome/124.0.0.0", "referer":"https://192.0.2.9/Peter" }`,
@@ -39,8 +39,7 @@ var kindNames = map[Kind]string{
 	Request: "request", URL: "url", UserAgent: "agent",
 }
 
-// spell writes the fields of a line as in "client:192.0.2.1", a bare one as
-// "client!:1".
+// spell formats the fields of a line as "client:192.0.2.1", bare ones as "client!:1".
 func spell(line []byte, fields []Field) []string {
 	var out []string
 	for _, f := range fields {
@@ -115,13 +114,13 @@ func TestJSONFields(t *testing.T) {
 		{"{\"a\":\"\x00\x1f\xff\"}", "text:a text:\x00\x1f\xff"},
 		{`{"a":[1,-2.5e+7,true,false,null,{},[]]}`, "text:a"},
 
-		// A number, true or false in the place of an address.
+		// A number, true or false in place of an address.
 		{`{"ip":3232235777}`, "text:ip client!:3232235777"},
 		{`{"ip":[1,null]}`, "text:ip client!:1"},
 		{`{"xff":true,"forwarded":false}`, "text:xff client!:true text:forwarded client!:false"},
 		{`{"ip":null}`, "text:ip"},
 
-		// Keys are known in any spelling, escaped too, and at any depth.
+		// Keys match in any spelling, with escapes too, and at any depth.
 		{`{"Client-IP":"a"}`, "text:Client-IP client:a"},
 		{`{"client.ip":"a"}`, "text:client.ip client:a"},
 		{`{"HTTP_Referer":"a"}`, "text:HTTP_Referer url:a"},
@@ -134,7 +133,7 @@ func TestJSONFields(t *testing.T) {
 			"text:true_client_ip client:a text:http_cf_connecting_ip client:b text:x_real_ip client:c"},
 		{`{"request_method":"a","request_time":"b","clientèle":"c"}`, "text:request_method text:a text:request_time text:b text:clientèle text:c"},
 
-		// Only what is a time or a status from end to end is taken for harmless.
+		// Only a value that is entirely a time or a status is harmless.
 		{`{"time":"[22/Nov/2026:06:46:00 +0000]"}`, "text:time plain:[22/Nov/2026:06:46:00 +0000]"},
 		{`{"time":"2026-11-22 1.2.3.4"}`, "text:time text:2026-11-22 1.2.3.4"},
 		{`{"time":"2026\/11\/22"}`, `text:time text:2026\/11\/22`},
@@ -143,7 +142,7 @@ func TestJSONFields(t *testing.T) {
 
 		{`{"ms":012}`, "text:ms"},
 
-		// What httpd writes and JSON does not know.
+		// httpd's output that is not JSON.
 		{`{"bytes":-}`, "text:bytes"},
 		{`{"bytes":- ,"ip":-,"a":[-,- ]}`, "text:bytes text:ip text:a"},
 		{`{"user":""""}`, "text:user"},
@@ -199,7 +198,7 @@ func TestJSONLine(t *testing.T) {
 	}{
 		{"", `{}`, told{}},
 
-		// The client: what the server knows before what a header says.
+		// The client: what the server knows beats what a header claims.
 		{"", `{"remote_addr":"a","client_ip":"b"}`, told{client: "b"}},
 		{"", `{"client_ip":"-","remote_addr":"a","ip":"c"}`, told{client: "a"}},
 		{"", `{"x_forwarded_for":"a","x_real_ip":"b","remote_ip":"c"}`, told{client: "c"}},
@@ -319,7 +318,7 @@ func TestJSONUserKeys(t *testing.T) {
 	assert.Equal(t, 1, out.Client)
 }
 
-// A long line must not leave its memory behind.
+// A long line must not keep its memory.
 func TestJSONLongLine(t *testing.T) {
 	j := newJSON(t)
 	var out Line
@@ -332,8 +331,8 @@ func TestJSONLongLine(t *testing.T) {
 	assert.Zero(t, cap(j.patched))
 }
 
-// TestJSONBounds: what takes fastjson long is malformed. A line that is as long as
-// usual may be dense.
+// TestJSONBounds: lines that would take fastjson long are malformed. A line of usual length may
+// be dense.
 func TestJSONBounds(t *testing.T) {
 	j := newJSON(t)
 	var out Line
@@ -399,9 +398,9 @@ func TestJSONAllocs(t *testing.T) {
 	}
 }
 
-// FuzzJSON holds Parse against encoding/json. What that takes for an object is
-// no malformed line; each of its strings is a field, in order; and in any line
-// taken, what is outside of the fields is structure and numbers only.
+// FuzzJSON compares Parse with encoding/json. A line that is an object there is not malformed;
+// each of its strings is a field, in order; and in any line that Parse accepts, the bytes
+// outside the fields are only structure and numbers.
 func FuzzJSON(f *testing.F) {
 	for _, line := range jsonLines {
 		f.Add([]byte(line))
@@ -459,8 +458,7 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
-// stdTokens returns the strings of a JSON object that are not empty, by
-// encoding/json, and its nesting.
+// stdTokens returns the non-empty strings of a JSON object and its nesting, by encoding/json.
 func stdTokens(line []byte) (strs []string, depth int, valid bool) {
 	if t := bytes.TrimLeft(line, " \t\r\n"); len(t) == 0 || t[0] != '{' || !json.Valid(line) {
 		return nil, 0, false
@@ -524,8 +522,8 @@ func TestClientKeysMayEnd(t *testing.T) {
 	}
 }
 
-// TestJSONTexts: a text that may be a server's line is one only where that has a
-// client and a request, and the line around it has no client.
+// TestJSONTexts: a text that may be a server's line counts as one only if it has a client and a
+// request, and the line around it has no client.
 func TestJSONTexts(t *testing.T) {
 	const line = `192.0.2.1 - - ` + stamp + ` \"GET /a HTTP/1.1\" 200 5`
 	for _, tt := range []struct{ line, client, target string }{

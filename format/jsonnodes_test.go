@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestJSONNodes: what a value is follows from its name, and from what it stands in. What a
-// client brings as a header is nothing that the server says.
+// TestJSONNodes: the meaning of a value follows from its name and its surroundings. The server
+// vouches for nothing that a client sends as a header.
 func TestJSONNodes(t *testing.T) {
 	for _, test := range []struct {
 		line string
@@ -46,7 +46,7 @@ func TestJSONNodes(t *testing.T) {
 	assert.Nil(t, NewJSONNodes(p))
 }
 
-// TestLogText: a JSON string is the same behind both ways, but for httpd's escapes.
+// TestLogText: a JSON string survives both conversions, except for httpd's escapes.
 func TestLogText(t *testing.T) {
 	for _, s := range []string{``, `a`, `\"\\`, `\u0041\/`, `\n\t\r\b\f`, `\u0000\u001f\u007f`, `é\u00e9\ud83d\ude00`, `\xc3\xa9`, `\\x41`} {
 		log := AppendLogText(nil, []byte(s))
@@ -64,7 +64,7 @@ func TestLogText(t *testing.T) {
 	assert.Equal(t, `a\"\\\xc3\xa9\x01`, string(AppendLogged(nil, []byte("a\"\\é\x01"))))
 }
 
-// TestAppendCLFTime: times of JSON lines are as %t has them.
+// TestAppendCLFTime: times of JSON lines take the form of %t.
 func TestAppendCLFTime(t *testing.T) {
 	loc := time.FixedZone("", 3600)
 	for in, want := range map[string]string{

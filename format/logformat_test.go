@@ -15,7 +15,7 @@ func compile(t testing.TB, logFormat string) *LogFormat {
 	return p
 }
 
-// TestLogFormat shows one line per directive or oddity.
+// TestLogFormat has a line for each directive or oddity.
 func TestLogFormat(t *testing.T) {
 	for _, tt := range []struct {
 		name, format, line string
@@ -98,7 +98,7 @@ func TestLogFormat(t *testing.T) {
 			[]string{"list:192.0.2.1, a.example", "text:joe doe", "plain:[22/Nov/2026:06:46:00 +0000]"}},
 		{"list that ends in a comma", `%{X-Forwarded-For}i %u`, `192.0.2.1, joe`, []string{"list:192.0.2.1,", "text:joe"}},
 
-		// The server's own values are exempt where no client can take their place.
+		// The server's own values are exempt if no client can take their place.
 		{"own address between clients", `%h %A %u`, `192.0.2.1 203.0.113.1 joe`, []string{"client:192.0.2.1", "url:203.0.113.1", "text:joe"}},
 		{"own name behind a list", `%h %{X-Forwarded-For}i %v %l %u %t`, `10.0.0.1 203.0.113.9, 198.51.100.4 www.example.org - - [22/Nov/2026:06:46:00 +0000]`,
 			[]string{"client:10.0.0.1", "list:203.0.113.9, 198.51.100.4", "url:www.example.org", "client:-", "text:-", "plain:[22/Nov/2026:06:46:00 +0000]"}},
@@ -120,7 +120,7 @@ func TestLogFormat(t *testing.T) {
 		{"own name without a client", `%v %u`, `203.0.113.1 joe`, []string{"url:203.0.113.1", "text:joe"}},
 		{"own name in the client", `%v%h`, `192.0.2.1`, []string{"plain:", "client:192.0.2.1"}},
 
-		// And where they look like it.
+		// And if they look like the server's.
 		{"a name with anything in it", `%v:%p %h %l %u`, `idle?ip=203.0.113.9&y=1 Hwww.example.org:443 10.0.0.1 - -`,
 			[]string{"client:idle?ip=203.0.113.9&y=1 Hwww.example.org", "plain:443", "client:10.0.0.1", "client:-", "text:-"}},
 		{"a long name", `%v %h`, strings.Repeat("a", 256) + ` 192.0.2.1`, []string{"url:" + strings.Repeat("a", 256), "client:192.0.2.1"}},
@@ -165,7 +165,7 @@ func TestLogFormat(t *testing.T) {
 	}
 }
 
-// TestLogFormatLine shows what a line tells beside its fields.
+// TestLogFormatLine: what a line has apart from its fields.
 func TestLogFormatLine(t *testing.T) {
 	const none = "none"
 	berlin, err := time.LoadLocation("Europe/Berlin")
@@ -198,7 +198,7 @@ func TestLogFormatLine(t *testing.T) {
 		{`%v%U %p`, `meet.example.org 443`, none, none, none, 0},
 		{`%V%r`, `meet.example.orgGET /a HTTP/1.1`, none, none, "/a", 0},
 
-		// The client who is counted.
+		// The client that is counted.
 		{`%{X-Forwarded-For}i|%{c}a|%h`, `192.0.2.1|192.0.2.2|192.0.2.3`, "192.0.2.3", none, none, 0},
 		{`%{X-Forwarded-For}i|%{c}h`, `192.0.2.1|192.0.2.2`, "192.0.2.2", none, none, 0},
 		{`%{X-Real-IP}i|%{X-Forwarded-For}i`, `192.0.2.1|192.0.2.2`, "192.0.2.1", none, none, 0},
@@ -217,7 +217,7 @@ func TestLogFormatLine(t *testing.T) {
 		{`%h %s`, `192.0.2.1 301`, "192.0.2.1", none, none, 301},
 		{`%>s`, `-`, none, none, none, 0},
 
-		// Times. The day is the one on which the request began.
+		// Times. The day is that of the start of the request.
 		{`%{end}t %{begin}t`, `[23/Nov/2026:00:00:01 +0000] [22/Nov/2026:23:59:59 +0000]`, none, "2026-11-22", none, 0},
 		{`%{end:%F}t`, `2026-11-23`, none, "2026-11-23", none, 0},
 		{`%{end:%F}t %{begin:msec}t`, `2026-11-23 1795330000123`, none, "2026-11-22", none, 0},

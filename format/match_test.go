@@ -36,8 +36,7 @@ func TestSampleLog(t *testing.T) {
 	}
 }
 
-// hostile makes 1 MiB lines that a matcher which tries places again and again
-// needs hours for.
+// Lines of 1 MiB that would take hours in a matcher that backtracks.
 func TestHostileLines(t *testing.T) {
 	const size = 1 << 20
 	for _, format := range []string{
@@ -72,8 +71,7 @@ func newParser(t testing.TB, spec string) Parser {
 	return p
 }
 
-// Reference patterns of the named formats. What stands before the time is
-// taken apart by refPeer.
+// Reference patterns of the named formats. refPeer splits the part before the time.
 const (
 	refTime   = `(\[\d\d/(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)/\d{4}:(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60) [+-]\d{4}\])`
 	refValue  = `((?:[^"\\]|\\.)*)`
@@ -103,7 +101,7 @@ func init() {
 	}
 }
 
-// refPattern is the pattern of a line whose part before the time matches before.
+// refPattern returns the pattern of a line whose part before the time matches before.
 func refPattern(format, before string) *regexp.Regexp {
 	pattern := before + refCommon
 	if strings.HasSuffix(format, "combined") {
@@ -112,7 +110,7 @@ func refPattern(format, before string) *regexp.Regexp {
 	return regexp.MustCompile(`(?s)^` + pattern + `$`)
 }
 
-// reference finds the values of a named format by regular expressions.
+// reference finds the values of a named format with regular expressions.
 func reference(format, line string) ([]string, bool) {
 	line = strings.TrimSuffix(line, "\r")
 	if strings.HasPrefix(line, "{") { // a piece of a JSON line
@@ -170,7 +168,7 @@ func refAddress(s string) bool {
 	return refAddr.MatchString(s) && strings.Count(s, ".")+strings.Count(s, ":") >= 2
 }
 
-// refWrapper matches each line that may have what a log service writes before one.
+// refWrapper matches each line that may have a log service's prefix.
 var refWrapper = regexp.MustCompile(`^(<\d|[A-Z][a-z][a-z] [ \d]\d |\d{4}-\d\d-\d\dT|[^ ]+ +\| )`)
 
 func FuzzNamed(f *testing.F) {

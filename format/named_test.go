@@ -95,11 +95,11 @@ func TestAuto(t *testing.T) {
 	}
 }
 
-// TestAutoHosts: of two words before the identity, which is the client.
+// TestAutoHosts: which of two words before the identity is the client.
 func TestAutoHosts(t *testing.T) {
 	p := newParser(t, "auto")
 	for _, tt := range []struct{ head, client string }{
-		// what was told before there was a table
+		// results from before there was a table
 		{`192.0.2.1`, `192.0.2.1`},
 		{`2001:db8::1`, `2001:db8::1`},
 		{`a.example`, `a.example`},
@@ -169,7 +169,7 @@ func TestAutoHosts(t *testing.T) {
 			}
 		}
 	}
-	// An identity may be one of RFC 1413, and is not a host.
+	// An identity may follow RFC 1413, and is not a host.
 	for _, line := range []string{
 		`198.51.100.99 9999 - ` + stamp + ` "GET /a HTTP/1.1" 200 471`,
 		`198.51.100.99 ident joe ` + stamp + ` "GET /a HTTP/1.1" 200 471`,
@@ -197,7 +197,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestNamedVirtualHost: a named format takes the server's name as it is.
+// TestNamedVirtualHost: a named format keeps the server's name.
 func TestNamedVirtualHost(t *testing.T) {
 	line := []byte(`192.0.2.7 192.0.2.1 - - ` + stamp + ` "-" 408 -`)
 	var out Line
@@ -205,7 +205,7 @@ func TestNamedVirtualHost(t *testing.T) {
 	assert.Equal(t, []string{"plain:192.0.2.7", "client:192.0.2.1"}, spell(line, out.Fields[:2]))
 }
 
-// TestClientAsked: of several fields, the one that is asked for is the client.
+// TestClientAsked: Options.Client selects the client among several fields.
 func TestClientAsked(t *testing.T) {
 	const vhost = `%v:%p %h %l %u %t "%r" %>s %b %{X-Forwarded-For}i`
 	line := `meet.example.org:443 192.0.2.4 - - ` + stamp + ` "GET /a HTTP/1.1" 200 5 198.51.100.1`

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRoles: a field knows what it is the value of.
+// TestRoles: a field has the role of its directive.
 func TestRoles(t *testing.T) {
 	type field struct {
 		role Role
@@ -42,7 +42,8 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// TestWrappedLines: a line says where it begins, and whether it stands in a JSON value.
+// TestWrappedLines: Line has the offset behind the wrapper, and reports a line inside a JSON
+// value.
 func TestWrappedLines(t *testing.T) {
 	p, err := New("combined", time.UTC, nil)
 	require.NoError(t, err)

@@ -68,7 +68,7 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
-// TestParseTimeCuts: a time stamp cut anywhere is read without running over its end.
+// TestParseTimeCuts: parsing a truncated time stamp never reads past its end.
 func TestParseTimeCuts(t *testing.T) {
 	for _, s := range []string{"[22/Nov/2026:06:46:00 +0000]", "2026-11-22T06:46:00.123456+01:00", "Sun Nov 22 06:46:00.123456 2026"} {
 		for n := range len(s) {
@@ -78,7 +78,7 @@ func TestParseTimeCuts(t *testing.T) {
 	}
 }
 
-// TestPHPTime: the stamps of PHP's own error log, and what is none.
+// TestPHPTime: time stamps of PHP's own error log, and texts that are none.
 func TestPHPTime(t *testing.T) {
 	for _, zone := range []string{"UTC", "CET", "+01:00", "Europe/Berlin", "America/Port-au-Prince", "America/Argentina/ComodRivadavia", "America/North_Dakota/New_Salem", "Etc/GMT+12"} {
 		text := "22-Nov-2026 06:46:00 " + zone

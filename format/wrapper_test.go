@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wrappers are what log services write before a line.
+// wrappers are prefixes that log services write.
 var wrappers = []string{
 	"Nov 22 06:46:01 web1 httpd: ",
 	"Nov  2 06:46:01 web1.example.org httpd[1234]: ",
@@ -36,7 +36,7 @@ var wrappers = []string{
 	"web-1  | Nov 22 06:46:01 web1 httpd: ",
 }
 
-// envelopes are JSON lines of log services, with LINE in the place of a line.
+// envelopes are JSON lines of log services, with LINE in place of a line.
 var envelopes = []string{
 	`{"log":"LINE\n","stream":"stdout","time":"2026-11-22T06:46:01.1Z"}`,
 	`{"log":"LINE\r\n","stream":"stdout","attrs":{"tag":"web"},"time":"2026-11-22T06:46:01.1Z"}`,
@@ -44,7 +44,7 @@ var envelopes = []string{
 	`{"host":{"ip":"192.0.2.53"},"message":"Nov 22 06:46:01 web1 httpd: LINE"}`,
 }
 
-// wrappedLines are lines of each format that may stand in a wrapper.
+// wrappedLines returns lines of each format that may be wrapped.
 func wrappedLines() map[string]string {
 	lines := map[string]string{
 		"main":            benchLines["combined"] + ` "198.51.100.1, a.example"`,
@@ -60,8 +60,7 @@ func wrappedLines() map[string]string {
 	return lines
 }
 
-// TestWrappers: what is found in a line is the same inside of what a log service
-// wrote around it.
+// TestWrappers: a line gives the same result with and without a wrapper.
 func TestWrappers(t *testing.T) {
 	for format, line := range wrappedLines() {
 		quoted, err := json.Marshal(line)
@@ -110,8 +109,8 @@ func TestWrappers(t *testing.T) {
 	}
 }
 
-// TestNoWrappers: what only looks like a wrapper is read as what it is, and a line of
-// no known format in a wrapper is malformed, as it is without.
+// TestNoWrappers: text that only looks like a wrapper is part of the line, and a wrapped line of
+// unknown format is malformed, as it is without the wrapper.
 func TestNoWrappers(t *testing.T) {
 	combined := benchLines["combined"]
 	for _, tt := range []struct{ name, line string }{
@@ -154,7 +153,7 @@ func TestNoWrappers(t *testing.T) {
 	assert.True(t, newParser(t, "json").Parse([]byte(`{"remote_ip":"192.0.2.1","message":"a"}`), &out))
 }
 
-// FuzzJSONText: where a text stands in a JSON string is where its parts are.
+// FuzzJSONText: offsets in the text of a JSON string map to offsets in the string.
 func FuzzJSONText(f *testing.F) {
 	for _, s := range []string{`a\"b\\c\/\b\f\n\r\t`, `\u00e4\ud83d\ude00\ud83dx\u12`, `\x41\`, "ü\u00fc"} {
 		f.Add([]byte(s), uint8(3))
@@ -171,7 +170,7 @@ func FuzzJSONText(f *testing.F) {
 	})
 }
 
-// FuzzWrapped: whatever stands in a line, its fields in a wrapper are those without.
+// FuzzWrapped: any line has the same fields with and without a wrapper.
 func FuzzWrapped(f *testing.F) {
 	for _, line := range wrappedLines() {
 		f.Add(uint8(0), []byte(line))

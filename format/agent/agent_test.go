@@ -10,9 +10,9 @@ import (
 	"hushpipe/format/agent"
 )
 
-// told returns what is told of a user agent: class and name of a robot, or browser and
+// summarize returns the result for a user agent: class and name of a robot, or browser and
 // system of a person.
-func told(l *agent.Lists, userAgent string) string {
+func summarize(l *agent.Lists, userAgent string) string {
 	a := l.Of([]byte(userAgent))
 	if a.Class == agent.Person {
 		return agent.Browsers()[a.Browser] + " on " + agent.Systems()[a.System]
@@ -49,7 +49,7 @@ func TestRobots(t *testing.T) {
 		"<script>alert(1)</script>": "scanner",
 		strings.Repeat("x", 60):     "tool",
 	} {
-		assert.Equal(t, want, told(l, userAgent), userAgent)
+		assert.Equal(t, want, summarize(l, userAgent), userAgent)
 	}
 }
 
@@ -69,11 +69,11 @@ func TestPeople(t *testing.T) {
 		"Mozilla/5.0 (Linux; Android 10; CUBOT NOTE 20) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36":                              "Chrome on Android",
 		"Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1; Trident/5.0)":                                                                                          "Internet Explorer on Windows",
 	} {
-		assert.Equal(t, want, told(l, userAgent), userAgent)
+		assert.Equal(t, want, summarize(l, userAgent), userAgent)
 	}
 }
 
-// TestShapes has an agent for each shape that a list describes, which no text finds.
+// TestShapes has a user agent for each shape of the list that no text matches.
 func TestShapes(t *testing.T) {
 	l := agent.Load()
 	const person = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Firefox/128.0"
@@ -103,8 +103,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// FuzzOf: whatever a client sends, nothing but numbers of the tables comes back, and case
-// does not matter.
+// FuzzOf: whatever a client sends, results are indexes of the tables, and case does not matter.
 func FuzzOf(f *testing.F) {
 	f.Add("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")
 	f.Add("Mozilla/5.0 (Foo/1.0)")

@@ -9,7 +9,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Every day of 800 years, against package time.
+// Compares every day of 800 years with package time.
 func TestDays(t *testing.T) {
 	first := time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC)
 	for at := first; at.Year() < 2400; at = at.AddDate(0, 0, 1) {

@@ -52,7 +52,7 @@ func TestParseNoFileOfOurs(t *testing.T) {
 	}
 }
 
-// FuzzParse: what is read and written again is read as the same.
+// FuzzParse: metrics that were parsed and appended parse to the same.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`hushpipe_x{dir="a"} 5`))
 	f.Add([]byte("# x\nhushpipe_x{dir=\"a\"} 0.5\nhushpipe_y{} NaN\n"))

@@ -9,8 +9,8 @@ import (
 	"hushpipe/format/policy"
 )
 
-// TestBadInput: what an operator may write by mistake, or another on purpose, and what is
-// said of it.
+// TestBadInput: input that an operator may write by mistake, or somebody else on purpose, and
+// the errors.
 func TestBadInput(t *testing.T) {
 	named := func(name, more string) string {
 		return "[[stream]]\nname = \"" + name + "\"\npurpose = \"x\"\nkeep = \"14d\"\n" + more + "\n"

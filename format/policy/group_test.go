@@ -9,7 +9,7 @@ import (
 	"hushpipe/format/policy"
 )
 
-// TestGroupRule: lines that are treated in another way, in any field, are of another rule.
+// TestGroupRule: lines with a different treatment of any field belong to another rule.
 func TestGroupRule(t *testing.T) {
 	rule := func(fields, more string) string {
 		p, errs := policy.Parse([]byte("[[stream]]\nname = \"a\"\npurpose = \"x\"\nkeep = \"14d\"\nfields = { client = \"mask=24/48\"" + fields + " }\n" + more))

@@ -31,7 +31,7 @@ func read(t *testing.T, pattern string) map[string][]byte {
 	return files
 }
 
-// parse is Parse of a policy without mistakes.
+// parse parses a policy without mistakes.
 func parse(t *testing.T, text string) *policy.Policy {
 	t.Helper()
 	p, errs := policy.Parse([]byte(text))
@@ -39,8 +39,8 @@ func parse(t *testing.T, text string) *policy.Policy {
 	return p
 }
 
-// TestExamples: the policies of five published privacy statements are read, and read
-// again from what is printed of them.
+// TestExamples: the policies of five published privacy statements parse, and parse again after
+// printing.
 func TestExamples(t *testing.T) {
 	for path, text := range read(t, "testdata/examples/*.toml") {
 		p := parse(t, string(text))
@@ -52,8 +52,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestMistakes: all of the mistakes of a file are found at once. Behind each file stands
-// what is said of it.
+// TestMistakes: all mistakes of a file are reported at once. The errors follow each file.
 func TestMistakes(t *testing.T) {
 	for path, text := range read(t, "testdata/mistakes/*.toml") {
 		p, errs := policy.Parse(text)
@@ -81,7 +80,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// word is a type that says itself how it is read.
+// word is a type with its own UnmarshalText.
 type word string
 
 func (w *word) UnmarshalText(text []byte) error {
@@ -89,15 +88,15 @@ func (w *word) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// TestLibrary: versions 2.4.0 to 2.4.3 of the library do not call UnmarshalText of such a
-// type, and say nothing.
+// TestLibrary: versions 2.4.0 to 2.4.3 of the library silently do not call UnmarshalText of such
+// a type.
 func TestLibrary(t *testing.T) {
 	var v struct{ A word }
 	require.NoError(t, toml.Unmarshal([]byte(`a = "x"`), &v))
 	assert.EqualValues(t, "X", v.A)
 }
 
-// TestUnreadable: what is no text is refused before it is parsed.
+// TestUnreadable: input that is not text is rejected before parsing.
 func TestUnreadable(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"\xef\xbb\xbfformat = \"combined\"\n", "1:1: the file begins with a byte order mark; hint: save it as UTF-8 without BOM"},
@@ -114,13 +113,13 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// least is a policy with what has to be there, and more of its stream.
+// least returns a policy with the required keys, and more keys in its stream.
 func least(more string) string {
 	return "[[stream]]\nname = \"web\"\npurpose = \"faults\"\nkeep = \"14d\"\n" + more + "\n"
 }
 
-// TestDigest: what changes the streams changes the digest; people, comments and spelling
-// do not.
+// TestDigest: any change to the streams changes the digest; people, comments and spelling do
+// not.
 func TestDigest(t *testing.T) {
 	base := least(`gate = { longest = "30d" }` + "\n" + `active = { from = 2026-11-20, until = 2026-12-10, reason = "A", for = "B" }`)
 	base = strings.Replace(base, `"30d"`, `"30d", names = "user"`, 1)
@@ -146,7 +145,7 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-// TestSpellings: a table may be spelled in each way that TOML has.
+// TestSpellings: a table may be spelled in every way that TOML allows.
 func TestSpellings(t *testing.T) {
 	want := parse(t, least(`where = { status = ["404"], user = "*" }`)).Digest()
 	for _, more := range []string{
@@ -163,8 +162,8 @@ func TestSpellings(t *testing.T) {
 	assert.Equal(t, want, parse(t, inline).Digest())
 }
 
-// TestGateOverAYear: a decision is allowed exactly if its dates are. The oracle counts
-// days one by one.
+// TestGateOverAYear: a decision is valid exactly if its dates are. The oracle counts days one by
+// one.
 func TestGateOverAYear(t *testing.T) {
 	first, _ := civil.ParseDay("2026-01-01")
 	for announced := first; announced < first+365; announced += 3 {
@@ -203,7 +202,7 @@ func TestGateOverAYear(t *testing.T) {
 	}
 }
 
-// stage is a stream behind a gate.
+// stage returns a stream behind a gate.
 func stage(name, after, from string) string {
 	gate := `longest = "30d"`
 	if after != "" {
@@ -216,7 +215,7 @@ func stage(name, after, from string) string {
 	return s
 }
 
-// afterAll tells what was active under policies that ran, one after the other.
+// afterAll reports what was active under policies that ran one after the other.
 func afterAll(ran []*policy.Policy) policy.Earlier {
 	if len(ran) == 0 {
 		return nil
@@ -232,7 +231,7 @@ func afterAll(ran []*policy.Policy) policy.Earlier {
 	}
 }
 
-// TestStages: a stage needs the one before, in this policy or in one that ran.
+// TestStages: a stage requires the previous one, in this policy or in one that ran.
 func TestStages(t *testing.T) {
 	three := func(a, b, c string) *policy.Policy {
 		return parse(t, stage("a", "", a)+stage("b", "a", b)+stage("c", "b", c))
@@ -314,7 +313,7 @@ func TestPairs(t *testing.T) {
 	}
 }
 
-// TestFault: who finds a mistake elsewhere gets its place.
+// TestFault: an error found by another package gets a position.
 func TestFault(t *testing.T) {
 	p := parse(t, least(`fields = { client = "ipcrypt", other = { "%{X}i" = "hash" } }`))
 	for path, place := range map[string]string{
@@ -331,8 +330,8 @@ func TestFault(t *testing.T) {
 	}
 }
 
-// FuzzParse: no text panics, each mistake has a place in the text, and what is printed of
-// a policy is that policy.
+// FuzzParse: no text panics, each mistake has a position in the text, and a printed policy
+// parses to the same policy.
 func FuzzParse(f *testing.F) {
 	for _, glob := range []string{"testdata/examples/*.toml", "testdata/mistakes/*.toml"} {
 		paths, err := filepath.Glob(glob)
@@ -371,8 +370,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestPersonInMistakes: what a mistake shows of its line tells neither whom a decision is
-// about nor why.
+// TestPersonInMistakes: the line shown with a mistake reveals neither whom a decision is about
+// nor why.
 func TestPersonInMistakes(t *testing.T) {
 	for _, active := range []string{
 		`active = { from = 2026-11-20, until = 2026-12-10, reason = "Gründe \"hier\", Geheim", for = 'Jane Doe' }`,

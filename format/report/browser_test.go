@@ -30,8 +30,8 @@ import (
 
 var update = flag.Bool("update", false, "write the README's picture of a report")
 
-// open shows a report on a screen of 1100 by 900, and fails at the end if the
-// page asked for anything or the console has a word.
+// open shows a report on a screen of 1100 by 900. The test fails at the end if the page
+// requested anything or wrote to the console.
 func open(t *testing.T, browser context.Context, r *Report, lang string, first ...pagetest.Action) *pagetest.Tab {
 	t.Helper()
 	return pagetest.Open(t, browser, pageOf(t, r, lang), first...)
@@ -47,7 +47,7 @@ func pageOf(t *testing.T, r *Report, lang string) []byte {
 	return text.Bytes()
 }
 
-// made is the day of the pages.
+// made is the date of the pages.
 var made = civil.NewDay(2026, 11, 28)
 
 func day(year, month, mday int) civil.Day { return civil.NewDay(year, month, mday) }
@@ -339,7 +339,7 @@ func TestPageInABrowser(t *testing.T) {
 	})
 }
 
-// The data of the page is JSON whatever is in it, and ends no script.
+// The data of the page are JSON, whatever they contain, and end no script.
 func TestPageData(t *testing.T) {
 	r := sample(day(2026, 2, 1), day(2026, 2, 20), ByDay, aWeekMissing)
 	_, rest, ok := strings.Cut(string(pageOf(t, r, "de")), `<script id="data" type="application/json">`)

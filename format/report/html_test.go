@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// sample makes up the figures of a period: more on weekdays than at weekends,
-// fewer in July; the days that gap says are without a file.
+// sample makes up the figures of a period: more on weekdays than at weekends, fewer in July.
+// Days that gap reports have no file.
 func sample(from, to civil.Day, by By, gap func(civil.Day) bool) *Report {
 	random := rand.New(rand.NewPCG(1, 2))
 	r := &Report{From: from, To: to, By: by, Min: 2}

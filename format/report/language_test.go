@@ -63,7 +63,7 @@ func TestLanguageForms(t *testing.T) {
 	}
 }
 
-// A period is named as shortly as it can be, and a whole month or year by its name.
+// A period has the shortest possible name, and a whole month or year its own.
 func TestPeriod(t *testing.T) {
 	d := civil.NewDay
 	for _, tt := range []struct {
@@ -92,8 +92,8 @@ func TestTextWithNumbers(t *testing.T) {
 	assert.Equal(t, "Tage mit Daten: 1.200 von 1.461.", l.Text("Days with data: %d of %d.", 1200, 1461))
 }
 
-// Every text that is asked for has its words in each language, with the same
-// arguments, and none is left that nobody asks for.
+// Every text in use has a translation in each language, with the same arguments, and no
+// translation is unused.
 func TestTranslations(t *testing.T) {
 	verbs := regexp.MustCompile(`%[^ ]`)
 	for key, w := range translations {

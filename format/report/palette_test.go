@@ -43,15 +43,15 @@ func linear(v float64) float64 {
 	return math.Pow((v+0.055)/1.055, 2.4)
 }
 
-// contrast is that of https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio.
+// contrast is defined in https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio.
 func contrast(a, b color) float64 {
 	light := func(c color) float64 { return 0.2126*c[0] + 0.7152*c[1] + 0.0722*c[2] }
 	x, y := light(a), light(b)
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
-// visions are what becomes of a colour for those who have one kind of cone less, by
-// Machado, Oliveira and Fernandes 2009, severity 1.
+// visions are the colours that people with one kind of cone missing see, by Machado, Oliveira
+// and Fernandes 2009, severity 1.
 var visions = map[string][3]color{
 	"all cones":    {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
 	"protanopia":   {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}},
@@ -66,7 +66,7 @@ func times(m [3]color, c color) (out color) {
 	return out
 }
 
-// seen is a colour as one of visions has it.
+// seen returns a colour as seen with one of visions.
 func seen(vision [3]color, c color) color {
 	c = times(vision, c)
 	for i := range c {
@@ -75,7 +75,7 @@ func seen(vision [3]color, c color) color {
 	return c
 }
 
-// apart is the distance of two colours in OKLab, where black and white are 1 apart;
+// apart returns the distance of two colours in OKLab, where black and white are 1 apart;
 // https://www.w3.org/TR/css-color-4/#color-difference-OK.
 func apart(a, b color) (sum float64) {
 	lab := func(c color) color {
@@ -94,8 +94,8 @@ func apart(a, b color) (sum float64) {
 	return math.Sqrt(sum)
 }
 
-// The sizes of conferences are told apart by everybody, each of them from each other
-// one, and from the ground; the larger, the more they stand out.
+// Everybody can distinguish the colours of sizes from each other and from the background; larger
+// sizes stand out more.
 func TestPalette(t *testing.T) {
 	assert.InDelta(t, 1, apart(color{}, color{1, 1, 1}), 1e-6)
 	assert.InDelta(t, 21, contrast(color{}, color{1, 1, 1}), 1e-6)

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// someReport has all that can be in one: a gap, a zero, days with a part of the
-// data, steps that are cut, large numbers.
+// someReport has everything that can occur: a gap, a zero, days with incomplete data, truncated
+// steps, large numbers.
 func someReport() *Report {
 	d := civil.NewDay
 	gap := Figures{Missing: 7}
@@ -47,7 +47,7 @@ func languageOf(t *testing.T, tag string) *Language {
 	return l
 }
 
-// TestGolden holds each form against a file; UPDATE=1 rewrites them.
+// TestGolden compares each form with a file; UPDATE=1 rewrites the files.
 func TestGolden(t *testing.T) {
 	for name, write := range map[string]func(w io.Writer) error{
 		"report.csv":    func(w io.Writer) error { return CSV(w, someReport()) },
@@ -81,7 +81,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// No line is wider than the terminal, once it has room for what is needed.
+// No line is wider than the terminal, unless that is too narrow for the required columns.
 func TestTextWidth(t *testing.T) {
 	for _, tag := range []string{"en", "de", "no"} {
 		for columns := 68; columns <= 200; columns++ {
@@ -95,14 +95,14 @@ func TestTextWidth(t *testing.T) {
 	}
 }
 
-// Where there is no room for bars, figures take it.
+// Without room for bars, figures take their place.
 func TestTextWithoutBars(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, Text(&b, someReport(), languageOf(t, "en"), Screen{Width: 69}))
 	assert.Contains(t, b.String(), "\nWeek                      Conferences  Participants    Largest  Days\n")
 }
 
-// Bars have one scale, and what is not zero is seen.
+// Bars have one scale, and any value but zero is visible.
 func TestBars(t *testing.T) {
 	s := Screen{}
 	assert.Equal(t, []string{"", "▏", "██████", "████████████"}, s.bars([]uint64{0, 1, 500, 1000}, 12))

@@ -57,7 +57,7 @@ func TestCheckHost(t *testing.T) {
 	}
 }
 
-// FuzzParseRoster: what is read survives the way to a file and back.
+// FuzzParseRoster: a roster that was parsed survives a round trip.
 func FuzzParseRoster(f *testing.F) {
 	f.Add([]byte(hosts))
 	f.Add([]byte("roster 1\nkeys\noverflow 0\nclosed web1 2026-11-22T23:10:03+14:00 0\n"))

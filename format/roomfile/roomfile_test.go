@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The lines of a published statement, in the order of the file.
+// Lines of a published statement, in the order of the file.
 const published = "56 374935dec0d3632a284e67bb45036fd1a0591724\n5 d8dd82b4a3161d0eac8543b4867c2758533643b5\n"
 
 const hash = "d8dd82b4a3161d0eac8543b4867c2758533643b5"
@@ -108,8 +108,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// FuzzParse holds Parse against Append: entries survive the way to a file and
-// back, and a file without a flaw is what its entries append to.
+// FuzzParse compares Parse with Append: entries survive a round trip, and an intact file equals
+// what its entries append.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(published))
 	f.Add([]byte("1 " + hash + "\r\n0 " + hash + "\n1 " + hash))
@@ -129,7 +129,7 @@ func FuzzParse(f *testing.F) {
 				strings.TrimSuffix(string(Append(nil, entries)), "\n"))
 		}
 
-		// The same bytes as entries: 8 of count and a hash of 2, for collisions.
+		// The same bytes as entries: 8 for the count, and 2 for the hash, to get collisions.
 		var made []Entry
 		for ; len(b) >= 10; b = b[10:] {
 			e := Entry{Count: max(1, binary.BigEndian.Uint64(b))}

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSplit: apr_tokenize_to_argv, case by case.
+// TestSplit follows apr_tokenize_to_argv, case by case.
 func TestSplit(t *testing.T) {
 	for command, want := range map[string][]string{
 		`/usr/bin/hushpipe filter /var/log/hushpipe`: {"/usr/bin/hushpipe", "filter", "/var/log/hushpipe"},
@@ -30,7 +30,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// TestArgument: what a command line can say comes back.
+// TestArgument: Split returns what Argument quoted.
 func TestArgument(t *testing.T) {
 	for _, text := range []string{"", "a", "a b", `%h "%r" %>s`, `it's`, `a\b`, "a\tb", `/var/log/hush pipe`} {
 		arg, ok := Argument(text)
@@ -43,7 +43,7 @@ func TestArgument(t *testing.T) {
 	}
 }
 
-// TestWord: ap_getword_conf, and back.
+// TestWord follows ap_getword_conf, and Quote is its inverse.
 func TestWord(t *testing.T) {
 	for args, want := range map[string][]string{
 		`a b`:                     {"a", "b"},
@@ -63,7 +63,7 @@ func TestWord(t *testing.T) {
 	require.Equal(t, `|x --format '%h "%r"' a\b`, word(&quoted))
 }
 
-// brief is what a log is, in one line: where, what, into what, in which format.
+// brief returns one line for each log: position, directive, target, format.
 func brief(logs []Log) (list []string) {
 	for _, l := range logs {
 		line := strings.Join([]string{l.File, string(rune('0' + l.Line)), l.Directive, l.Target, l.Format, l.Rest, l.Holds}, "|")
@@ -171,8 +171,8 @@ SecAuditEngine Off`,
 	}
 }
 
-// TestFromFiles: for want of mod_info, the files are read in the order in which they
-// name each other, and all sections are taken for active.
+// TestFromFiles: without mod_info, files are read in the order of their inclusion, and all
+// sections count as active.
 func TestFromFiles(t *testing.T) {
 	files := map[string]string{
 		"/a.conf": "Define DIR /logs\n<IfModule no.c>\nCustomLog ${DIR}/a.log \\\n  mine\n</IfModule>\nInclude sub/*.conf\n# CustomLog no.log\n<VirtualHost *>\n\tInclude vh\n</VirtualHost>\nCustomLog e.log mine\n",
@@ -240,7 +240,7 @@ func TestNginx(t *testing.T) {
 	require.Empty(t, Nginx("nginx: [emerg] no configuration", build))
 }
 
-// TestSample: a line has what httpd writes for each directive.
+// TestSample: a line has a realistic value for each directive of httpd.
 func TestSample(t *testing.T) {
 	for logFormat, want := range map[string]string{
 		`%v:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"`: `www.example.org:80 192.0.2.1 - - [22/Nov/2026:06:46:00 +0000] "GET / HTTP/1.1" 200 80 "-" "Mozilla/5.0"`,
@@ -256,7 +256,7 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// TestNginxSample does so for nginx.
+// TestNginxSample does the same for nginx.
 func TestNginxSample(t *testing.T) {
 	for logFormat, want := range map[string]string{
 		combinedNginx:                  `192.0.2.1 - - [22/Nov/2026:06:46:00 +0000] "GET / HTTP/1.1" 200 80 "-" "Mozilla/5.0"`,

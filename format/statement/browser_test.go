@@ -16,10 +16,10 @@ import (
 	"hushpipe/format/statement"
 )
 
-// hostile is a text that is code in a page where it is not escaped.
+// hostile would be code in a page if it were not escaped.
 const hostile = `<script>document.title='x'</script>`
 
-// sample is a notice with a blank, a table, and words that are long.
+// sample is a notice with a blank, a table, and long words.
 var sample = []statement.Claim{
 	statement.Notice{Key: "controller", Text: policy.Text{"": hostile}},
 	statement.Notice{Key: "contact"},
@@ -46,7 +46,7 @@ func page(t *testing.T, lang string) []byte {
 	return text.Bytes()
 }
 
-// TestPage: a page is of its language, and what a policy says is text in it.
+// TestPage: a page declares its language, and texts of the policy are escaped.
 func TestPage(t *testing.T) {
 	text := string(page(t, "no"))
 	assert.True(t, strings.HasPrefix(text, design.Head))
@@ -57,8 +57,8 @@ func TestPage(t *testing.T) {
 	assert.True(t, statement.HasBlanks([]byte(text)))
 }
 
-// TestPageInABrowser: a page asks for nothing, fits a phone, and can be read in light and
-// dark and on paper.
+// TestPageInABrowser: a page requests nothing, fits a phone, and is readable in light and dark
+// and on paper.
 func TestPageInABrowser(t *testing.T) {
 	b := pagetest.Open(t, pagetest.Chromium(t), page(t, "de"))
 	eval := func(expression string) string {

@@ -15,7 +15,7 @@ import (
 
 var verb = regexp.MustCompile(`%[a-z]`)
 
-// texts are all texts of a value, by where they stand.
+// texts collects all texts in a value, by path.
 func texts(v reflect.Value, at string, into map[string]string) {
 	switch v.Kind() {
 	case reflect.String:

@@ -60,7 +60,7 @@ func TestFlaws(t *testing.T) {
 	}
 }
 
-// FuzzParse: what was read and written is read as the same.
+// FuzzParse: a file that was parsed and appended parses to the same.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(file))
 	f.Add([]byte("hushpipe-traffic 1\nday 2026-11-22\noptions \npage 1 1 1 1 /\npage 1 1 1 1 /\n"))

@@ -174,8 +174,8 @@ func TestPageInABrowser(t *testing.T) {
 	})
 }
 
-// hostileNames are paths as a client may choose them, if the rest of the program lets it,
-// in the order of their views.
+// hostileNames are paths that a client could choose if the rest of the program allowed it, in
+// the order of their views.
 var hostileNames = []string{`/<script>document.title='x'</script>`, `/"onmouseover="alert(1)`, `/</td></table><img src=x onerror=alert(1)>`, `/{{.Title}}`,
 	"/" + strings.Repeat("long", 29), "/שלום/עולם", `/'-->]]>&amp;`}
 
@@ -196,8 +196,8 @@ func hostileReport() *trafficreport.Report {
 	return trafficreport.New(at, at, report.ByDay, daysOf(at, trafficreport.Day{Cells: trafficfile.Add(cells), Options: []string{"own=</dl><script>"}}))
 }
 
-// Every text that is asked for has its words in each language, with the same arguments,
-// and none is left that nobody asks for.
+// Every text in use has a translation in each language, with the same arguments, and no
+// translation is unused.
 func TestWords(t *testing.T) {
 	var source []byte
 	for _, glob := range []string{"*.go", "page/page.html"} {

@@ -11,8 +11,7 @@ import (
 	"golang.org/x/text/language/display"
 )
 
-// TestCountryNames: countries.txt has the names that golang.org/x/text has. With UPDATE=1
-// it is written.
+// TestCountryNames: countries.txt has the names of golang.org/x/text. UPDATE=1 writes it.
 func TestCountryNames(t *testing.T) {
 	var want []byte
 	for first := 'A'; first <= 'Z'; first++ {

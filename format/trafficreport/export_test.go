@@ -5,7 +5,7 @@ import "hushpipe/format/report"
 // Word is word.
 func Word(l *report.Language, english string) string { return word(l, english) }
 
-// Words are all of them, with their other forms.
+// Words returns all words with their translations.
 func Words() map[string][2]string {
 	all := map[string][2]string{}
 	for english, w := range words {

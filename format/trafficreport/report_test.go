@@ -32,8 +32,8 @@ func languageOf(t *testing.T, tag string) *report.Language {
 	return l
 }
 
-// someReport is of two weeks, of which one day has no file and one not all; the week
-// before is known.
+// someReport covers two weeks, with one day without a file and one with incomplete data; the
+// week before is known.
 func someReport() *trafficreport.Report {
 	gap := func(at civil.Day) bool { return at == day(2026, 3, 5) }
 	days := sample(day(2026, 2, 1), day(2026, 3, 14), gap)
@@ -48,12 +48,12 @@ func someReport() *trafficreport.Report {
 	return trafficreport.New(day(2026, 3, 1), day(2026, 3, 14), report.ByDay, days)
 }
 
-// wholeReport has all days, and so has the period before.
+// wholeReport has all days, and the period before too.
 func wholeReport() *trafficreport.Report {
 	return trafficreport.New(day(2026, 3, 8), day(2026, 3, 14), report.ByWeek, sample(day(2026, 3, 1), day(2026, 3, 14), noGap))
 }
 
-// TestForms compares each form with a file; UPDATE=1 writes them.
+// TestForms compares each form with a file; UPDATE=1 writes the files.
 func TestForms(t *testing.T) {
 	text := func(r *trafficreport.Report, lang string, s report.Screen) func(io.Writer) error {
 		return func(w io.Writer) error { return trafficreport.Text(w, r, languageOf(t, lang), s) }
@@ -94,7 +94,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// Each number of the cells is in the figures, once.
+// The figures count each number of the cells once.
 func TestSums(t *testing.T) {
 	days := sample(day(2026, 1, 1), day(2026, 12, 31), aWeekMissing)
 	var want [5]uint64
@@ -140,7 +140,7 @@ func TestSums(t *testing.T) {
 	}
 }
 
-// TestQuantiles: p50, p95 and p99 are those of all durations to 9.1 %, also of two
+// TestQuantiles: p50, p95 and p99 are within 9.1 % of those of all durations, also with two
 // servers.
 func TestQuantiles(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
@@ -176,7 +176,7 @@ func TestQuantiles(t *testing.T) {
 	}
 }
 
-// What is compared is whole: neither period has a gap.
+// Periods are compared only if neither has a gap.
 func TestComparable(t *testing.T) {
 	days := sample(day(2026, 2, 1), day(2026, 2, 20), aWeekMissing)
 	of := func(from, to int) *trafficreport.Report {
@@ -189,7 +189,7 @@ func TestComparable(t *testing.T) {
 	assert.True(t, of(18, 19).Comparable())
 }
 
-// Days of two servers that were counted in two ways are told in a line for each.
+// Days of two servers with different options get a line for each.
 func TestCounted(t *testing.T) {
 	days := map[civil.Day]trafficreport.Day{}
 	for at := day(2026, 3, 1); at <= day(2026, 3, 9); at++ {
@@ -205,7 +205,7 @@ func TestCounted(t *testing.T) {
 	}, trafficreport.New(day(2026, 3, 1), day(2026, 3, 9), report.ByDay, days).Counted)
 }
 
-// No line is wider than the terminal, once it has room for what is needed.
+// No line is wider than the terminal, unless that is too narrow for the required columns.
 func TestTextWidth(t *testing.T) {
 	for _, tag := range []string{"en", "de", "no"} {
 		for width := 70; width <= 160; width += 3 {
@@ -235,7 +235,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// Adding the files of two servers doubles what is shown of one.
+// Adding the files of two equal servers doubles the figures.
 func TestMerged(t *testing.T) {
 	days := sample(day(2026, 3, 1), day(2026, 3, 2), noGap)
 	one := trafficreport.New(day(2026, 3, 1), day(2026, 3, 2), report.ByDay, days)

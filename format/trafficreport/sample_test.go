@@ -14,8 +14,8 @@ const options = "visitor=address64+agent timeout=30m min-group=5 own=example.org
 
 func day(year, month, mday int) civil.Day { return civil.NewDay(year, month, mday) }
 
-// sample makes up days of a blog: more on weekdays than at weekends, in the evening than
-// at night.
+// sample makes up days of a blog: more on weekdays than at weekends, more in the evening than at
+// night.
 func sample(from, to civil.Day, gap func(civil.Day) bool) map[civil.Day]trafficreport.Day {
 	random := rand.New(rand.NewPCG(1, 2))
 	days := map[civil.Day]trafficreport.Day{}
@@ -116,7 +116,7 @@ func daysOf(at civil.Day, d trafficreport.Day) map[civil.Day]trafficreport.Day {
 	return map[civil.Day]trafficreport.Day{at: d}
 }
 
-// empty is a day on which nothing was asked for.
+// empty is a day without requests.
 func empty(at civil.Day) map[civil.Day]trafficreport.Day {
 	return daysOf(at, trafficreport.Day{Options: []string{options}})
 }
