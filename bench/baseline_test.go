@@ -87,9 +87,9 @@ func (p paced) Read(b []byte) (int, error) {
 	return p.Reader.Read(b)
 }
 
-// Instructions a line may not grow by more than tolerance against baseline.txt:
-// in user space, of the whole program on one core without garbage collection, as
-// callgrind counts them. Start and end are left out by the difference of two runs.
+// TestInstructions: the instructions a line stay within tolerance of baseline.txt: in user
+// space, for the whole program on one core without garbage collection, as callgrind counts them.
+// The difference of two runs leaves out start and end.
 //
 // After a change that is worth its cost, or that saves some:
 //
@@ -120,8 +120,8 @@ func TestInstructions(t *testing.T) {
 	}
 }
 
-// atMostThrice measures up to three times, until what is the least so far holds: rounds of the
-// clock add instructions to some runs, and take from none.
+// atMostThrice measures up to three times, until the lowest result so far holds: the store's
+// clock adds instructions to some runs and removes none.
 func atMostThrice(holds func() bool) {
 	for range 3 {
 		if holds() {
@@ -130,8 +130,8 @@ func atMostThrice(holds func() bool) {
 	}
 }
 
-// instructionsPerLine runs a program on a whole log and on a part of it. lines are the files
-// in DIR that the lines are to be in.
+// instructionsPerLine runs a program on a whole log and on a part of it. lines is the pattern of
+// the files in DIR that must have the lines.
 func instructionsPerLine(t *testing.T, tr traffic, lines string, argv ...string) float64 {
 	log := generated(t, tr)
 	some := 0
@@ -142,9 +142,9 @@ func instructionsPerLine(t *testing.T, tr traffic, lines string, argv ...string)
 	return float64(all-few) / float64(tr.Lines-tr.Lines/4)
 }
 
-// A policy of one stream of all fields has at least 0.9 of the speed of the same format
-// without a policy, and four streams of the same fields, of which each line goes to one by
-// its conditions, take twice as long at most.
+// TestInstructionsOfPolicy: a policy with one stream of all fields has at least 0.9 of the speed
+// of the same format without a policy. Four streams of the same fields, which share the lines by
+// condition, take at most twice as long.
 func TestInstructionsOfPolicy(t *testing.T) {
 	needCallgrind(t)
 	program := buildHushpipe(t)

@@ -39,9 +39,9 @@ type setup struct {
 	cores     int
 }
 
-// BenchmarkFilter is the main job end to end, from bytes in memory to a tmpfs:
-// how its cost grows along each axis, the others being those of usual. ns/line
-// and lines/s are of the fastest run, heap-MiB is what is held on to after one.
+// BenchmarkFilter runs the main job end to end, from bytes in memory to a tmpfs, and shows how
+// its cost grows along each axis, with usual's values for the others. ns/line and lines/s are of
+// the fastest run, heap-MiB is the memory held after a run.
 //
 //	go test ./bench -run '^$' -bench Filter/ -benchtime 5x -large
 func BenchmarkFilter(b *testing.B) {
@@ -127,9 +127,9 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkPipe is the main job behind a pipe that cat(1) fills from memory.
-// commit=true is how Apache's pipe is read: each batch is left in it until it is
-// written. commit=false reads it plainly.
+// BenchmarkPipe runs the main job behind a pipe that cat(1) fills from memory. With commit=true,
+// as for Apache's pipe, each batch stays in the pipe until it is written; commit=false reads the
+// pipe normally.
 //
 //	go test ./bench -run '^$' -bench Pipe/ -benchtime 5x
 func BenchmarkPipe(b *testing.B) {

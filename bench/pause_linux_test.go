@@ -12,11 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkPause is how long the reader is away from the pipe while the counts of
-// a day grow, each line being a new pair of room and address: Apache's pipe fills
-// meanwhile. It includes the treatment of a batch, and what the garbage collector
-// has this thread do; the time that the thread runs (cpu) leaves out what others
-// do on the machine.
+// BenchmarkPause measures how long the reader is away from the pipe while the counts of a day
+// grow and each line is a new pair of room and address: meanwhile, Apache's pipe fills. The time
+// includes treating a batch, and this thread's part of garbage collection; the thread's CPU time
+// (cpu) leaves out other work of the machine.
 //
 //	go test ./bench -run '^$' -bench Pause/ -benchtime 3x -large
 func BenchmarkPause(b *testing.B) {

@@ -1,5 +1,5 @@
-# What debian.sh finds on the server, and what stands for systemd there: sourced by it.
-# A tutorial's reader has these.
+# The server that debian.sh sources to start from, and a replacement for systemd. A reader of the
+# tutorial has both.
 export DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/sbin:/sbin
 stage=$(dirname "$(realpath "${BASH_SOURCE[0]}")")/jitsi
 
@@ -21,7 +21,7 @@ body=$(mktemp) # of the last answer
 
 gone() { ! pgrep -x "$1" >/dev/null; }
 
-# get asks the server for a path, and succeeds if it answers, with $body.
+# get requests a path from the server. It succeeds if there is an answer, which is in $body then.
 get() { # PATH
 	local status
 	{ exec 3<>/dev/tcp/127.0.0.1/80; } 2>/dev/null || return 1
@@ -33,7 +33,7 @@ get() { # PATH
 
 apt() { apt-get -qq -y -o Dpkg::Use-Pty=0 --no-install-recommends "$@"; }
 
-# The conference service: its files, what it proxies to, and Apache before it, which
+# begin sets up the conference service: its files, its backend, and Apache in front of it, which
 # has logged raw addresses since yesterday.
 begin() {
 	local path
@@ -59,10 +59,10 @@ begin() {
 	echo "127.0.0.1 loghost.example" >>/etc/hosts
 }
 
-# conferences lets all clients of the log come again.
+# conferences repeats the requests of all clients in the log.
 conferences() { perl "$stage/service.pl" visit "$stage/access.log"; }
 
-# counts are those of the log: how many addresses asked for each room, and the name.
+# counts prints, from the log, how many addresses requested each room, and the hash of its name.
 counts() {
 	LC_ALL=C sed -nE 's#^(\S+) .*"[A-Z]+ /(\w+/)?(http-bind|xmpp-websocket|conference-request/v1|_unlock)\?room=([^ &]*)[^"]*" [123].*#\2\4 \1#p' "$stage/access.log" |
 		sed 's/%c3%bc/ü/' | sort -u | cut -d' ' -f1 | uniq -c | while read -r n room; do
@@ -70,8 +70,7 @@ counts() {
 	done | sort -k2
 }
 
-# unit prints a setting of a unit of the package, with what an administrator put in its
-# place.
+# unit prints a setting of one of the package's units, or an administrator's override of it.
 unit() { # NAME@INSTANCE.TYPE KEY
 	local name=${1%%@*} type=${1##*.} instance=${1#*@}
 	instance=${instance%.*}
@@ -79,9 +78,9 @@ unit() { # NAME@INSTANCE.TYPE KEY
 		sed "s|%i|$instance|g; s|%f|/${instance//-//}|g; s/%%/%/g; s/\\$\\$/$/g"
 }
 
-declare -A held readers # FIFOs, and who reads them
+declare -A held readers # descriptors of FIFOs, and the processes that read them
 
-# read_fifo starts the service of an instance with the descriptor that its socket holds.
+# read_fifo starts an instance's service with the descriptor that its socket holds.
 read_fifo() { # hushpipe@INSTANCE.service
 	LISTEN_FDS=1 bash -c "exec 3<&${held[$1]} ${held[$1]}<&-"'; LISTEN_PID=$$ exec "$@"' bash $(unit "$1" ExecStart) &
 	readers[$1]=$!

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The tutorial of the manual, hushpipe-tutorial(7), and the test that it is true: what a
-# reader reads follows "#|", and what a reader types stands right below, up to an empty line.
-# All else is the test's. TestPackage runs it, as root and cut off from the machine it
-# runs on where the kernel allows that; TestTutorial makes the manual's page of it.
+# The tutorial of the manual, hushpipe-tutorial(7), and its test: text for the reader follows
+# "#|", and the commands to type are right below it, up to an empty line. Everything else belongs
+# to the test. TestPackage runs it as root, isolated from the machine if the kernel supports that;
+# TestTutorial makes the manual page from it.
 #
 #   bash testdata/debian.sh hushpipe_1_amd64.deb hushpipe_2_amd64.deb
 set -euo pipefail
-. "$(dirname "$0")/debian-stage.sh" # the server, and what stands for systemd
+. "$(dirname "$0")/debian-stage.sh" # the server, and a replacement for systemd
 old=$(realpath "$1") new=$(realpath "$2")
 work=$(mktemp -d)
 cd "$work"
@@ -16,7 +16,7 @@ log=/var/log/hushpipe
 today=$(date +%F) yesterday=$(date -d yesterday +%F)
 begin
 
-# clean fails if an address stands below some directories.
+# clean fails if a file below the directories has an address.
 clean() {
 	if grep -rnE '192\.0\.2\.|198\.51\.100\.|203\.0\.113\.|2001:db8:|127\.0\.0\.1' "$@"; then fail "an address on disk"; fi
 }
@@ -40,7 +40,7 @@ man -w hushpipe hushpipe-filter hushpipe-tutorial >/dev/null
 #|
 #| Replace Debian's log of all virtual hosts with hushpipe, and see what else writes addresses:
 
-set +e # check finds something
+set +e # check reports something
 #|
 a2disconf -q other-vhosts-access-log
 a2enconf -q hushpipe
@@ -84,7 +84,7 @@ as() { setpriv --reuid "$1" --regid "$2" --clear-groups sh -c "$3" 2>/dev/null; 
 as nobody adm "tail -n 1 $log/access.log" >/dev/null || fail "adm reads no line"
 if as nobody adm "cat $log/keys/*.key" || as nobody adm "cat $log/journal/*"; then fail "adm reads keys"; fi
 if as www-data www-data "ls $log"; then fail "www-data reads"; fi
-await as nobody adm "cat $log/rooms/*" >/dev/null # the first file of rooms is written after two seconds
+await as nobody adm "cat $log/rooms/*" >/dev/null # the first room file is written after two seconds
 
 #|
 #| See how many addresses have been in each room today, by the SHA-1 of the room's name, and look up one room by its name:
@@ -183,7 +183,7 @@ systemctl restart fail2ban
 
 for _ in {1..25}; do grep wp-login "$stage/access.log"; done >scan.log
 perl "$stage/service.pl" visit scan.log
-for _ in {1..25}; do get /wp-login.php; done # this machine, which is spared
+for _ in {1..25}; do get /wp-login.php; done # this machine, which is exempt
 await grep -qx 'ban 192.0.2.66' "$banned"
 #| See who is banned, by pseudonym, and the record of the ban:
 fail2ban-client status hushpipe
@@ -305,7 +305,7 @@ await gone hushpipe
 touch -d "13 days ago" $log/{,nginx/,nginx-error/}access-"$today".log $log/{,nginx/,nginx-error/}keys/"$today".key
 figures() { (cd $log && find . -path '*/rooms/rooms-*' -type f -exec sha1sum {} + | sort); }
 before=$(figures)
-[ "$(wc -l <<<"$before")" = 3 ] || fail "$before" # Apache's two days, and nginx's
+[ "$(wc -l <<<"$before")" = 3 ] || fail "$before" # Apache's two days, and nginx's one
 find $log -path '*/rooms/*' -exec touch -d '100 days ago' {} +
 systemd-tmpfiles --clean hushpipe-removed.conf
 left=$(find $log -name "access-$today.log" -o -name "$today.key")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs hushpipe on a sample log as if it had been written today, and shows what
-# is left of it. Writes to the directory given, or to a new one below /tmp.
+# Runs hushpipe on a sample log as if it had been written today, and shows the result. Writes to
+# the given directory, or to a new one below /tmp.
 set -eu
 cd "$(dirname "$0")/.."
 out=${1:-$(mktemp -d)}
@@ -12,7 +12,7 @@ go build -o "$out/hushpipe" ./cmd/hushpipe || {
 	exit 1
 }
 
-# The dates of the sample are old: lines past the retention are not written.
+# The dates of the sample are old, and hushpipe does not write lines past the retention.
 today=$(LC_ALL=C date +%d/%b/%Y)
 sed "s|\[[0-9][0-9]/[A-Z][a-z][a-z]/[0-9]*:|[$today:|" testdata/httpd/combined.log >"$out/sample.log"
 

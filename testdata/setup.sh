@@ -1,8 +1,7 @@
 #!/bin/sh
-# Installs what the tests need beside Go: a real Apache httpd with pidwait, on
-# which its package depends, the tools of ext4 for disks that break, a browser, strace for calls that
-# fail, and Node.js for JavaScript's strings.
-# Debian packages given as arguments are installed as well. No service is started.
+# Installs what the tests need besides Go: a real Apache httpd, with pidwait, on which its package
+# depends; the tools of ext4, for broken disks; a browser; strace, for calls that fail; Node.js, for
+# JavaScript's strings; and Debian packages given as arguments. It starts no service.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 for tool in apache2 pidwait mkfs.ext4 chattr chromium strace node; do
@@ -12,7 +11,7 @@ done
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 
-# What packages ask before they start a service, on systemd or without (invoke-rc.d(8)).
+# Packages ask this before they start a service, with or without systemd (invoke-rc.d(8)).
 policy=/usr/sbin/policy-rc.d
 if ! [ -e $policy ]; then
 	trap '$sudo rm -f $policy' EXIT
@@ -24,10 +23,10 @@ for server in apache2 nginx fail2ban redis-server; do
 done
 
 $sudo apt-get update -q
-# Recommended by chromium: a printer's configuration, avahi and more daemons.
+# chromium recommends a printer's configuration, avahi and more daemons.
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
 	apache2 e2fsprogs chromium fonts-dejavu-core strace nodejs "$@"
-# Else the next boot would start it.
+# Otherwise, the next boot would start it.
 for server in ${new-}; do
 	! [ -e /etc/init.d/$server ] || $sudo update-rc.d $server disable
 done
