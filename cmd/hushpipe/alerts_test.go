@@ -71,7 +71,7 @@ func TestAlerts(t *testing.T) {
 	text, err := os.ReadFile(rules)
 	require.NoError(t, err)
 	known := map[string]bool{}
-	for _, m := range append(metricsOf("", someFigures), fleetMetricsOf("", someFleet())...) {
+	for _, m := range append(metricsOf("", exampleFigures), fleetMetricsOf("", someFleet())...) {
 		known[m.Name] = true
 	}
 	for _, expr := range regexp.MustCompile(`(?m)^ +expr: (.*)$`).FindAllSubmatch(text, -1) {

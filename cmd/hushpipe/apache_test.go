@@ -30,7 +30,7 @@ func TestApache(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	h := startHTTPD(t, combined, remoteIP, "CustomLog raw.log combined",
 		fmt.Sprintf(`CustomLog "|%s filter %s" combined`, hushpipeBinary(t), dir))
-	tr := &crowd{h: h, answered: map[string]bool{}}
+	tr := &visitors{h: h, answered: map[string]bool{}}
 
 	var long sync.WaitGroup
 	socket := tr.begin(t, h.client("127.0.0.2"), "/xmpp-websocket?room=Standup&hold=socket", http.NoBody)
@@ -92,7 +92,7 @@ func TestApacheFormats(t *testing.T) {
 	directives = append(directives, fmt.Sprintf("<VirtualHost *>\nLogLevel core:info\nErrorLog \"|%s filter --format error %s\"\n</VirtualHost>",
 		hushpipeBinary(t), filepath.Join(base, "error")))
 	h := startHTTPD(t, directives...)
-	tr := &crowd{h: h, answered: map[string]bool{}}
+	tr := &visitors{h: h, answered: map[string]bool{}}
 	stop, busy := make(chan struct{}), sync.WaitGroup{}
 	for i, src := range []string{"127.0.0.4", "127.0.0.5", "::1"} {
 		busy.Go(func() { tr.browse(i, src, stop) })
@@ -168,8 +168,8 @@ func TestReadmeApache(t *testing.T) {
 	}
 }
 
-// crowd makes requests that are identified in the logs by an id.
-type crowd struct {
+// visitors makes requests that are identified in the logs by an id.
+type visitors struct {
 	h        *httpd
 	sent     atomic.Int64
 	mu       sync.Mutex
@@ -177,7 +177,7 @@ type crowd struct {
 }
 
 // request returns a request for target, with an id in its query.
-func (tr *crowd) request(method, target string, body io.Reader) (*http.Request, string) {
+func (tr *visitors) request(method, target string, body io.Reader) (*http.Request, string) {
 	id := fmt.Sprintf("r%d", tr.sent.Add(1))
 	sep := "?"
 	if strings.Contains(target, "?") {
@@ -192,7 +192,7 @@ func (tr *crowd) request(method, target string, body io.Reader) (*http.Request, 
 
 // finish reads the answer. A request that a restart cuts may or may not be logged; the
 // raw log decides.
-func (tr *crowd) finish(id string, resp *http.Response, err error) {
+func (tr *visitors) finish(id string, resp *http.Response, err error) {
 	if err != nil {
 		return
 	}
@@ -205,7 +205,7 @@ func (tr *crowd) finish(id string, resp *http.Response, err error) {
 	tr.answered[id] = true
 }
 
-func (tr *crowd) do(c *http.Client, method, target string, body io.Reader, header ...string) {
+func (tr *visitors) do(c *http.Client, method, target string, body io.Reader, header ...string) {
 	req, id := tr.request(method, target, body)
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
@@ -215,7 +215,7 @@ func (tr *crowd) do(c *http.Client, method, target string, body io.Reader, heade
 }
 
 // begin returns when httpd has begun to answer; the returned function reads the rest.
-func (tr *crowd) begin(t *testing.T, c *http.Client, target string, body io.Reader) (end func()) {
+func (tr *visitors) begin(t *testing.T, c *http.Client, target string, body io.Reader) (end func()) {
 	t.Helper()
 	req, id := tr.request("GET", target, body)
 	resp, err := c.Do(req)
@@ -226,7 +226,7 @@ func (tr *crowd) begin(t *testing.T, c *http.Client, target string, body io.Read
 }
 
 // await returns when n more requests have been sent.
-func (tr *crowd) await(t *testing.T, n int64) {
+func (tr *visitors) await(t *testing.T, n int64) {
 	t.Helper()
 	n += tr.sent.Load()
 	await(t, func() bool { return tr.sent.Load() >= n }, "httpd does not answer")
@@ -234,7 +234,7 @@ func (tr *crowd) await(t *testing.T, n int64) {
 
 // browse makes the requests of the people behind one connection address until stop is
 // closed. i varies the rooms and the addresses in X-Forwarded-For.
-func (tr *crowd) browse(i int, src string, stop <-chan struct{}) {
+func (tr *visitors) browse(i int, src string, stop <-chan struct{}) {
 	c := tr.h.client(src)
 	rooms := []string{"Standup", "caf%C3%A9", "caf%25C3%25A9", "PetersKonferenz", "a%20b", "198.51.100.1"}
 	for n := i; ; n++ {

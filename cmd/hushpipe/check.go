@@ -20,8 +20,8 @@ import (
 	"hushpipe/format/serverconf"
 )
 
-// checkPatience is how long a server or a logger may take to test its configuration.
-const checkPatience = 10 * time.Second
+// checkTimeout is how long a server or a logger may take to test its configuration.
+const checkTimeout = 10 * time.Second
 
 func checkCommand() *cobra.Command {
 	var apache, nginx bool
@@ -91,9 +91,9 @@ func serverCommand(given []string, names ...string) ([]string, error) {
 	return nil, fmt.Errorf("neither %s is installed; hint: give the server's command after the flag", strings.Join(names, " nor "))
 }
 
-// ask runs a command with additional arguments and this stdin.
-func ask(command []string, input string, args ...string) (serverOutput, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), checkPatience)
+// runCommand runs a command with additional arguments and this stdin.
+func runCommand(command []string, input string, args ...string) (serverOutput, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
 	argv := append(slices.Clone(command), args...)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -107,7 +107,7 @@ func ask(command []string, input string, args ...string) (serverOutput, error) {
 	case err == nil:
 		return out, nil
 	case ctx.Err() != nil:
-		return out, fmt.Errorf("%s: no answer within %s; hint: it waits for a disk, or for a FIFO that nobody reads", argv[0], checkPatience)
+		return out, fmt.Errorf("%s: no answer within %s; hint: it waits for a disk, or for a FIFO that nobody reads", argv[0], checkTimeout)
 	case !errors.As(err, &exit):
 		return out, fmt.Errorf("run %s: %w; hint: give the server's program, or leave it out", argv[0], unwrapExec(err))
 	}
@@ -140,8 +140,8 @@ func oneLine(text string) string {
 	return strings.Join(lines[max(0, len(lines)-3):], "; ")
 }
 
-// hushpipe prints the result for a directive that runs hushpipe.
-func (c *serverCheck) hushpipe(log serverconf.Log, v verdict, good string) {
+// printResult prints the result for a directive that runs hushpipe.
+func (c *serverCheck) printResult(log serverconf.Log, v verdict, good string) {
 	if v.clear != "" {
 		c.addBypass(log, "keeps addresses as they are, by --ip "+v.clear, "leave out --ip "+v.clear)
 		return

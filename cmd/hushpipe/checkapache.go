@@ -34,7 +34,7 @@ func (c *serverCheck) apache(given []string) error {
 		if !ok || log.Kind == serverconf.Other {
 			continue
 		}
-		v := tryApache(log, line)
+		v := testApache(log, line)
 		if v.err == nil {
 			v.conflict = c.otherFlags(log, line.parsed())
 		}
@@ -49,7 +49,7 @@ func (c *serverCheck) apache(given []string) error {
 	for i, log := range c.logs {
 		switch v, ok := c.verdicts[i]; {
 		case ok:
-			c.hushpipe(log, v, "good")
+			c.printResult(log, v, "good")
 		case log.Target == os.DevNull || log.Kind == serverconf.Access && !holdsClient(log.Format):
 		case log.Kind == serverconf.Other:
 			c.addBypass(log, log.Holds, "delete it, or see to it that its file does not outlive your promise")
@@ -124,12 +124,12 @@ func apacheDump(command []string) (dump string, decided bool, err error) {
 		if module != "" {
 			args = append([]string{"-C", "LoadModule info_module " + module}, test...)
 		}
-		out, err := ask(command, "", args...)
+		out, err := runCommand(command, "", args...)
 		if strings.Contains(out.stdout, "# In file: ") {
 			return out.stdout, true, err
 		}
 	}
-	out, err := ask(command, "", "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG")
+	out, err := runCommand(command, "", "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_RUN_CFG")
 	if !strings.Contains(out.stdout, "(*)") {
 		if err == nil {
 			err = fmt.Errorf("%s does not list its files; hint: give the command that starts httpd after --apache", command[0])
@@ -178,13 +178,13 @@ func (c *serverCheck) apacheLine(log serverconf.Log) string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", log.Directive, serverconf.Quote("|"+command+" "+dir), log.Nickname, log.Rest))
 }
 
-// tryApache tests a directive of httpd that runs hushpipe.
-func tryApache(log serverconf.Log, line hushpipeArgs) verdict {
+// testApache tests a directive of httpd that runs hushpipe.
+func testApache(log serverconf.Log, line hushpipeArgs) verdict {
 	sample := ""
 	if line, ok := serverconf.Sample(log.Format); ok && log.Kind == serverconf.Access {
 		sample = line
 	}
-	v := try(line, sample)
+	v := testCommand(line, sample)
 	if v.err == nil && log.Kind == serverconf.Access && !strings.Contains(log.Format, "%") {
 		v.err = fmt.Errorf("no LogFormat has the name %s, so each line would be that word; hint: use combined", log.Format)
 	}

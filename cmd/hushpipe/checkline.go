@@ -105,7 +105,7 @@ func (l hushpipeArgs) test(sample string) (warnings string, err error) {
 	default:
 		argv = slices.Insert(argv, l.at+2, check...)
 	}
-	out, err := ask(argv, sample)
+	out, err := runCommand(argv, sample)
 	var exit *exec.ExitError
 	switch {
 	case err == nil && strings.Contains(out.stdout, "\nline 1 fits no format"):
@@ -130,8 +130,8 @@ type verdict struct {
 
 func (v verdict) good() bool { return v.err == nil && v.clear == "" }
 
-// try tests a command; sample as in test.
-func try(line hushpipeArgs, sample string) verdict {
+// testCommand tests a command; sample as in test.
+func testCommand(line hushpipeArgs, sample string) verdict {
 	warnings, err := line.test(sample)
 	v := verdict{err: err, warnings: warnings}
 	if err == nil {

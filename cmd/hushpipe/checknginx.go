@@ -20,14 +20,14 @@ func (c *serverCheck) nginx(given []string) error {
 	if err != nil {
 		return err
 	}
-	dump, refused := ask(command, "", "-T")
+	dump, refused := runCommand(command, "", "-T")
 	if !strings.Contains(dump.stdout, "# configuration file ") {
 		if refused == nil {
 			refused = fmt.Errorf("%s does not list its files; hint: give the command that starts nginx after --nginx", command[0])
 		}
 		return refused
 	}
-	build, err := ask(command, "", "-V")
+	build, err := runCommand(command, "", "-V")
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func nginxHolds(log serverconf.Log) string {
 // fifo tests a log that goes to a FIFO.
 func (c *serverCheck) fifo(log serverconf.Log) {
 	v := verdict{}
-	switch _, err := lookAtInput(log.Target); {
+	switch _, err := inspectInput(log.Target); {
 	case err != nil:
 		v.err = err
 	case slices.ContainsFunc(strings.Fields(log.Rest), isGzip):
@@ -69,23 +69,23 @@ func (c *serverCheck) fifo(log serverconf.Log) {
 	case !c.awaitReader(log.Target):
 		v.err = errors.New("no hushpipe reads this FIFO; hint: systemctl enable --now its hushpipe@.service, see hushpipe help servers")
 	default:
-		v = tryReaders(log)
+		v = testReaders(log)
 	}
 	if errors.Is(v.err, errUnread) {
 		v.err = errors.New("the hushpipe that reads this FIFO cannot read lines of this format: each would count as malformed; hint: " + unreadHint(log))
 	}
-	c.hushpipe(log, v, "good: hushpipe reads this FIFO")
+	c.printResult(log, v, "good: hushpipe reads this FIFO")
 }
 
-// starting bounds how long check waits for hushpipe to read the FIFOs, all of them
+// startTimeout bounds how long check waits for hushpipe to read the FIFOs, all of them
 // together: systemctl start returns before hushpipe@.service has opened its FIFO.
-const starting = 3 * time.Second
+const startTimeout = 3 * time.Second
 
 // awaitReader waits until a hushpipe reads the FIFO at path, and reports whether one
 // does.
 func (c *serverCheck) awaitReader(path string) bool {
 	for ; !isRead(path); c.awaited += 20 * time.Millisecond {
-		if c.awaited >= starting {
+		if c.awaited >= startTimeout {
 			return false
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -103,15 +103,15 @@ func unreadHint(log serverconf.Log) string {
 	return "log as combined, or run an instance of hushpipe@.service of its own with --format, see hushpipe help servers"
 }
 
-// tryReaders tests the flags of the processes that read the FIFO of a log.
-func tryReaders(log serverconf.Log) verdict {
+// testReaders tests the flags of the processes that read the FIFO of a log.
+func testReaders(log serverconf.Log) verdict {
 	readers := readersOf(log.Target)
 	if len(readers) == 0 {
 		return verdict{err: errors.New("cannot see with which flags hushpipe reads this FIFO; hint: run check as root, where hushpipe runs")}
 	}
 	v := verdict{}
 	for _, reader := range readers {
-		if v = try(reader, nginxSample(log)); !v.good() {
+		if v = testCommand(reader, nginxSample(log)); !v.good() {
 			return v
 		}
 	}

@@ -22,7 +22,7 @@ import (
 
 // choices lists the values of flags that take one of a few. A key is a flag's name, or
 // a command's and a flag's where the same flag has other values there.
-var choices = map[string][]string{
+var flagValues = map[string][]string{
 	"by":             {"day", "week", "month", "year"},
 	"rooms by":       {"count", "hash"},
 	"format":         strings.Split(format.Names, ", "),
@@ -145,9 +145,9 @@ func completeDay(_ *cobra.Command, args []string, begun string) (days []cobra.Co
 }
 
 func completeFlag(cmd *cobra.Command, flag *pflag.Flag) cobra.CompletionFunc {
-	values, ok := choices[cmd.Name()+" "+flag.Name]
+	values, ok := flagValues[cmd.Name()+" "+flag.Name]
 	if !ok {
-		values = choices[flag.Name]
+		values = flagValues[flag.Name]
 	}
 	kind, _ := pflag.UnquoteUsage(flag)
 	directive := cobra.ShellCompDirectiveNoFileComp

@@ -52,7 +52,7 @@ func findCommand(stdin *os.File, log *messageLog) *cobra.Command {
 			}
 			var day civil.Day
 			if date != "" {
-				if day, err = dayFlag(date); err != nil {
+				if day, err = parseDayFlag(date); err != nil {
 					return err
 				}
 			}
@@ -339,7 +339,7 @@ func (p *findPlace) person(day civil.Day) (who reread.Person, ciphers []*pseudon
 	key, err := p.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
 		if p.subject.user == "" || p.hashesUsers() {
-			return who, nil, false, noKey(day, p.path, p.keyDir)
+			return who, nil, false, noKeyError(day, p.path, p.keyDir)
 		}
 		key = new(pseudonym.Key) // the name is in clear, and needs no key
 		rand.Read(key[:])

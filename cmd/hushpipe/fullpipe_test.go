@@ -60,7 +60,7 @@ func TestFullPipe(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // as above
 	require.NoError(t, syscall.Kill(logger[0], syscall.SIGCONT))
 	for _, conn := range conns {
-		conn.SetReadDeadline(time.Now().Add(patience))
+		conn.SetReadDeadline(time.Now().Add(waitLimit))
 		for b := make([]byte, 4096); ; {
 			if _, err := conn.Read(b); err != nil {
 				break

@@ -35,9 +35,9 @@ RemoteIPHeader X-Forwarded-For
 RemoteIPInternalProxy 127.0.0.0/8 ::1`
 )
 
-// patience bounds every wait for another process. Only a failing test reaches it, even
+// waitLimit bounds every wait for another process. Only a failing test reaches it, even
 // on a busy machine.
-const patience = 2 * time.Minute
+const waitLimit = 2 * time.Minute
 
 // httpd is a running Apache httpd (mpm_event) with a ServerRoot of its own, on
 // one free port of 127.0.0.1 and ::1. It serves
@@ -249,8 +249,8 @@ func (h *httpd) Stop() {
 	require.NoError(h.t, h.cmd.Process.Signal(syscall.SIGTERM))
 	select {
 	case <-h.ended:
-	case <-time.After(patience):
-		h.t.Fatalf("httpd or a piped logger still runs %s after the stop\n%s", patience, h.ErrorLog())
+	case <-time.After(waitLimit):
+		h.t.Fatalf("httpd or a piped logger still runs %s after the stop\n%s", waitLimit, h.ErrorLog())
 	}
 }
 
@@ -290,7 +290,7 @@ func (h *httpd) client(src string) *http.Client {
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return h.dial(ctx, src) },
 	}
 	h.t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: patience}
+	return &http.Client{Transport: tr, Timeout: waitLimit}
 }
 
 // raw sends a request verbatim from src and returns the whole answer, "" if httpd
@@ -300,7 +300,7 @@ func (h *httpd) raw(src, request string) string {
 	conn, err := h.dial(context.Background(), src)
 	require.NoError(h.t, err)
 	defer conn.Close()
-	require.NoError(h.t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(h.t, conn.SetDeadline(time.Now().Add(waitLimit)))
 	_, err = io.WriteString(conn, request)
 	require.NoError(h.t, err)
 	require.NoError(h.t, conn.(*net.TCPConn).CloseWrite())
@@ -344,7 +344,7 @@ func (h *httpd) kill() {
 // await waits until done returns true, and fails the test after patience.
 func await(t *testing.T, done func() bool, message string) {
 	t.Helper()
-	awaitFor(t, patience, done, message)
+	awaitFor(t, waitLimit, done, message)
 }
 
 // awaitFor is await for what takes longer on a busy machine.

@@ -63,7 +63,7 @@ func openInput(path string, log *messageLog) (*source, error) {
 		return &source{file: f, raw: true}, err
 	}
 	held, isHeld := systemdFIFO(path)
-	found, err := lookAtInput(path)
+	found, err := inspectInput(path)
 	if err != nil {
 		return nil, err
 	}
@@ -138,13 +138,13 @@ const (
 	inputFile
 )
 
-// lookAtInput returns what exists at path, or an error if using it is not safe. If
+// inspectInput returns what exists at path, or an error if using it is not safe. If
 // others can read the FIFO, they get lines with addresses; if they can write to its
 // directory, they can replace it. nginx gives the FIFO to the user of its workers
 // (ngx_reopen_files in src/core/ngx_cycle.c), which is safe in a directory that this
 // user cannot enter.
-func lookAtInput(path string) (inputKind, error) {
-	closed, err := checkFolders(path)
+func inspectInput(path string) (inputKind, error) {
+	closed, err := checkParents(path)
 	if err != nil {
 		return 0, err
 	}
@@ -216,9 +216,9 @@ func notFIFO(path string) error {
 	return usage("--input: %s is a file, not a FIFO; hint: to take over what is in it: hushpipe replay DIR %s", path, path)
 }
 
-// checkFolders returns an error if others can change the path. closed means that only
+// checkParents returns an error if others can change the path. closed means that only
 // root and this user can reach the file.
-func checkFolders(path string) (closed bool, err error) {
+func checkParents(path string) (closed bool, err error) {
 	folder := filepath.Dir(path)
 	paths := []string{folder}
 	target, err := filepath.EvalSymlinks(folder)
@@ -256,7 +256,7 @@ func isTrusted(st *unix.Stat_t) bool { return st.Uid == 0 || int(st.Uid) == os.G
 
 // checkInput checks --input for --check, and changes nothing.
 func checkInput(path string) error {
-	found, err := lookAtInput(path)
+	found, err := inspectInput(path)
 	if err == nil && found == inputFile && !rawName.MatchString(path) {
 		err = fmt.Errorf("--input %s: it is a regular file, with raw addresses if a web server made it; hint: start hushpipe, which takes its lines and deletes it, then reload the web server", path)
 	}
@@ -308,7 +308,7 @@ func (s *source) fault() string {
 // openRaw opens a file that was made in place of the FIFO. It changes the owner to
 // root, since nginx may have given the file away.
 func openRaw(path string) (*os.File, error) {
-	if _, err := checkFolders(path); err != nil {
+	if _, err := checkParents(path); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)

@@ -85,7 +85,7 @@ func TestInput(t *testing.T) {
 	began := time.Now()
 	require.NoError(t, l.cmd.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, 0, l.wait())
-	require.Less(t, time.Since(began), patience)
+	require.Less(t, time.Since(began), waitLimit)
 	require.Empty(t, l.said.String())
 	require.Len(t, ids(lines(t, filepath.Join(dir, "access.log"))), 503)
 	st, err := os.Lstat(path)
@@ -121,7 +121,7 @@ func TestInputRestart(t *testing.T) {
 		await(t, func() bool { return len(written(dir)) > had }, "more lines")
 		began := time.Now()
 		require.Equal(t, 0, p.end(l), "restart %d: %s", n, l.said)
-		require.Less(t, time.Since(began), patience, "restart %d", n)
+		require.Less(t, time.Since(began), waitLimit, "restart %d", n)
 		l.requireCalm()
 		time.Sleep(20 * time.Millisecond) // nobody reads
 	}

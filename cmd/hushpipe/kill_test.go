@@ -187,7 +187,7 @@ func (l *load) atWork(dir string) func(pid int) {
 		require.NoError(l.h.t, err)
 		l.await(100)
 		require.NoError(l.h.t, syscall.Kill(pid, syscall.SIGCONT))
-		for end := time.Now().Add(patience); time.Now().Before(end); {
+		for end := time.Now().Add(waitLimit); time.Now().Before(end); {
 			if now, _ := log.Seek(0, io.SeekEnd); now > before {
 				return
 			}

@@ -50,7 +50,7 @@ func latencies(t *testing.T, client *http.Client, url string, size func() int64)
 		resp.Body.Close()
 		require.Equal(t, http.StatusOK, resp.StatusCode)
 		for size() == before { // without a sleep, which is too coarse
-			require.Less(t, time.Since(start), patience, "no line came")
+			require.Less(t, time.Since(start), waitLimit, "no line came")
 			runtime.Gosched()
 		}
 		took = append(took, time.Since(start))

@@ -55,13 +55,13 @@ type load struct {
 	stopServer func() // and its loggers
 
 	mu      sync.Mutex
-	asked   []asked
+	asked   []loadRequest
 	answers int
 	control time.Duration // longest wait for what is not logged
 }
 
-// asked is a request.
-type asked struct {
+// loadRequest is a request.
+type loadRequest struct {
 	room   string
 	client netip.Addr
 	at     time.Time
@@ -143,7 +143,7 @@ func (l *load) hold(name string) {
 	require.NoError(l.h.t, err)
 	fmt.Fprintf(conn, "GET /load/xmpp-websocket?room=%s&id=l%d&hold=%s HTTP/1.1\r\nHost: localhost\r\n\r\n", room, id, name)
 	in := bufio.NewReader(conn)
-	conn.SetReadDeadline(time.Now().Add(patience))
+	conn.SetReadDeadline(time.Now().Add(waitLimit))
 	_, err = in.Peek(1)
 	require.NoError(l.h.t, err)
 	conn.SetReadDeadline(time.Time{})
@@ -215,7 +215,7 @@ func (l *load) ask(client netip.Addr) (id int, room string) {
 	defer l.mu.Unlock()
 	id = len(l.asked)
 	room = fmt.Sprintf("Room%d", id/l.each)
-	l.asked = append(l.asked, asked{room: room, client: client, at: time.Now()})
+	l.asked = append(l.asked, loadRequest{room: room, client: client, at: time.Now()})
 	return id, room
 }
 
@@ -250,7 +250,7 @@ func (c *loadConn) request(target, header string) (status int, err error) {
 	if !c.keepAlive {
 		header += "Connection: close\r\n"
 	}
-	c.conn.SetDeadline(time.Now().Add(patience))
+	c.conn.SetDeadline(time.Now().Add(waitLimit))
 	end := true
 	if _, err = fmt.Fprintf(c.conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n%s\r\n", target, header); err == nil {
 		status, end, err = readAnswer(c.in)
@@ -284,8 +284,8 @@ func readAnswer(in *bufio.Reader) (status int, end bool, err error) {
 	return resp.StatusCode, resp.Close, nil
 }
 
-// tally is the result of comparing a load with DIR.
-type tally struct {
+// loadResult is the result of comparing a load with DIR.
+type loadResult struct {
 	Sent       int
 	Answered   int
 	Found      int // different ids in the files
@@ -296,7 +296,7 @@ type tally struct {
 	Control    time.Duration  // longest wait for what is not logged
 }
 
-func (c tally) String() string {
+func (c loadResult) String() string {
 	return fmt.Sprintf("%d lines sent, %d answered, %d found, %d lost, %s, longest wait %s (of what is not logged %s)",
 		c.Sent, c.Answered, c.Found, c.Lost, c.Duplicated,
 		c.Longest.Round(time.Millisecond), c.Control.Round(time.Millisecond))
@@ -304,7 +304,7 @@ func (c tally) String() string {
 
 // requireNoStall fails the test if a client waited longer for the log than the machine
 // and a new connection explain.
-func (c tally) requireNoStall(t *testing.T) {
+func (c loadResult) requireNoStall(t *testing.T) {
 	t.Helper()
 	require.Less(t, c.Longest, c.Control+2*time.Second)
 }
@@ -316,18 +316,20 @@ type duplicates struct {
 	Longest int // bytes of a run
 }
 
-// reading finds duplicates line by line.
-type reading struct {
+// duplicateFinder finds duplicates line by line.
+type duplicateFinder struct {
 	found map[string]bool
 	again duplicates
 	run   map[string]bool // ids of the run that goes on: after two kills there can be two on end
 	size  int             // its bytes
 }
 
-func newReading() *reading { return &reading{found: map[string]bool{}, run: map[string]bool{}} }
+func newReading() *duplicateFinder {
+	return &duplicateFinder{found: map[string]bool{}, run: map[string]bool{}}
+}
 
 // add takes the next line of a file.
-func (r *reading) add(id, line string) {
+func (r *duplicateFinder) add(id, line string) {
 	if !r.found[id] || r.run[id] {
 		clear(r.run)
 		r.size = 0
@@ -365,7 +367,7 @@ func (d duplicates) requireOneBatchEach(t *testing.T, kills int) {
 // and the room files have the exact number of clients. The caller judges what is lost
 // or duplicated. A request without an answer may or may not be logged. Held requests
 // must have been released.
-func (l *load) finish(t *testing.T, dir string) tally {
+func (l *load) finish(t *testing.T, dir string) loadResult {
 	t.Helper()
 	l.stop()
 	l.held.Wait()
@@ -390,7 +392,7 @@ func (l *load) finish(t *testing.T, dir string) tally {
 // checkHits compares the traffic figures, if there are any, with the lines found: each
 // counts once, even if it is in a file twice after a kill. If hushpipe cannot know, it
 // reports that.
-func (c tally) checkHits(t *testing.T, dir, said string) {
+func (c loadResult) checkHits(t *testing.T, dir, said string) {
 	t.Helper()
 	files, _ := os.ReadDir(filepath.Join(dir, "traffic"))
 	if !slices.ContainsFunc(files, func(f os.DirEntry) bool { return f.Name() != "lost+found" }) {
@@ -462,11 +464,11 @@ func (l *load) missing(found map[string]bool) (n int) {
 
 // count reads all day files. It also returns the clients of each day's rooms: those of
 // the lines found, and of lines that were lost although answered, which count too.
-func (l *load) count(t *testing.T, dir string) (tally, map[string]roomClients) {
+func (l *load) count(t *testing.T, dir string) (loadResult, map[string]roomClients) {
 	t.Helper()
-	c := tally{Sent: len(l.asked), Hits: map[string]int{}, Longest: l.longestSince(0), Control: l.control}
+	c := loadResult{Sent: len(l.asked), Hits: map[string]int{}, Longest: l.longestSince(0), Control: l.control}
 	days, read, seen := map[string]roomClients{}, newReading(), map[int]bool{}
-	add := func(day string, a asked, status int) {
+	add := func(day string, a loadRequest, status int) {
 		if days[day] == nil {
 			days[day] = roomClients{}
 		}

@@ -63,7 +63,7 @@ func run(args []string, stdin, stdout *os.File, stderr io.Writer) int {
 			err = afterWrongFlags(cmd, args, wrong, src, log)
 		}
 	}
-	return log.exitCode(errors.Join(withOwner(err), out.err))
+	return log.exitCode(errors.Join(withPermissionHint(err), out.err))
 }
 
 // coreFiles reports to status whether the kernel would write core files.

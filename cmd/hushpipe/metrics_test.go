@@ -24,8 +24,8 @@ import (
 	"hushpipe/format/metrics"
 )
 
-// someFigures has a different value in each field.
-var someFigures = figures{
+// exampleFigures has a different value in each field.
+var exampleFigures = figures{
 	Figures: registry.Figures{
 		Values: counters.Values{Lines: 1000, Malformed: 1, Late: 2, Adjusted: 3, Expired: 4, Cut: 5, Failed: 6,
 			Dropped: 7, Overflow: 8, Repeated: 9, Glued: 13, WithoutClient: 14, WithoutRequest: 15, RoomUnseen: 16},
@@ -35,7 +35,7 @@ var someFigures = figures{
 }
 
 func TestMetricsText(t *testing.T) {
-	text := metrics.Append(nil, metricsOf("/var/log/hushpipe", someFigures))
+	text := metrics.Append(nil, metricsOf("/var/log/hushpipe", exampleFigures))
 	golden := "testdata/metrics.prom"
 	if os.Getenv("UPDATE") != "" {
 		require.NoError(t, os.WriteFile(golden, text, 0o644))
@@ -325,7 +325,7 @@ func TestMetricsDocumented(t *testing.T) {
 	for _, tt := range []struct {
 		text    string
 		metrics []metrics.Metric
-	}{{filters, metricsOf("", someFigures)}, {fleet, fleetMetricsOf("", someFleet())}} {
+	}{{filters, metricsOf("", exampleFigures)}, {fleet, fleetMetricsOf("", someFleet())}} {
 		var want, got []string
 		for _, m := range tt.metrics {
 			if !slices.Contains(want, m.Name) {
@@ -361,7 +361,7 @@ func TestDashboard(t *testing.T) {
 	require.NotEmpty(t, board.Title)
 	require.NotEmpty(t, board.UID)
 	known := map[string]bool{}
-	for _, m := range metricsOf("", someFigures) {
+	for _, m := range metricsOf("", exampleFigures) {
 		known[m.Name] = true
 	}
 	names := regexp.MustCompile(`hushpipe_[a-z_]+`)

@@ -15,18 +15,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withOwner adds to a permission error which user has access.
-func withOwner(err error) error {
+// withPermissionHint adds to a permission error which user has access.
+func withPermissionHint(err error) error {
 	var at *fs.PathError
 	if os.Geteuid() == 0 || !errors.As(err, &at) || !errors.Is(at, fs.ErrPermission) || strings.Contains(err.Error(), "; hint: ") {
 		return err
 	}
-	return fmt.Errorf("%w; hint: run it as root%s", err, orOwner(at.Path))
+	return fmt.Errorf("%w; hint: run it as root%s", err, ownerHint(at.Path))
 }
 
-// orOwner names the owner of a path, or of the nearest directory above it that can be
+// ownerHint names the owner of a path, or of the nearest directory above it that can be
 // examined. It returns "" if the owner is root or this user.
-func orOwner(path string) string {
+func ownerHint(path string) string {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return ""

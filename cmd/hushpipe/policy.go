@@ -43,7 +43,7 @@ func (e policyError) Unwrap() error { return e.error }
 // policyPipeline is what a policy configures.
 type policyPipeline struct {
 	dir, keys string
-	inForce
+	activePolicy
 	input     filter.Config     // parses the lines for all streams
 	streams   []*streamPipeline // in the order of the policy; nil if a stream writes nothing
 	flags     []string          // to be recorded in DIR
@@ -51,18 +51,18 @@ type policyPipeline struct {
 	databases databases
 	metrics   *metricsFile // of the input; nil without --metrics
 	raw       bool         // the input is a file that a web server made in place of the FIFO
-	following
+	policyFollowing
 }
 
-// inForce is the policy of a policyPipeline.
-type inForce struct {
+// activePolicy is the policy of a policyPipeline.
+type activePolicy struct {
 	policy   *policy.Policy
 	text     []byte
 	fallback bool // the recorded policy runs, since the given one is wrong
 }
 
-// following is how a policyPipeline reacts to what DIR records while it runs.
-type following struct {
+// policyFollowing is how a policyPipeline reacts to what DIR records while it runs.
+type policyFollowing struct {
 	path     string         // the policy's file
 	gates    []*filter.Gate // in the order of the policy
 	follower *policies.Follower
@@ -152,7 +152,7 @@ func (o *filterFlags) policyPipeline(p *policy.Policy, text []byte, log *message
 	if o.databases == nil {
 		o.databases = databases{}
 	}
-	j := &policyPipeline{dir: o.dir, keys: o.keys, inForce: inForce{policy: p, text: text}, following: following{path: o.policy, gates: closedGates(p)}, databases: o.databases}
+	j := &policyPipeline{dir: o.dir, keys: o.keys, activePolicy: activePolicy{policy: p, text: text}, policyFollowing: policyFollowing{path: o.policy, gates: closedGates(p)}, databases: o.databases}
 	if o.dir == "" && !o.check {
 		return nil, usage("no DIR given; hint: name the directory for the streams")
 	}

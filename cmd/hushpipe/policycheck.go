@@ -33,7 +33,7 @@ func (o *filterFlags) checkPolicy(p *policy.Policy, text []byte, wrong error, cm
 		return usageError{err}
 	}
 	explainPolicy(cmd.OutOrStdout(), o.policy, p)
-	for _, what := range warningsOf(p) {
+	for _, what := range policyWarnings(p) {
 		log.warnf("%s", what)
 	}
 	if !o.sample {
@@ -96,7 +96,7 @@ func explainPolicy(w io.Writer, file string, p *policy.Policy) {
 		s := &p.Streams[i]
 		var out strings.Builder
 		fold(&out, s.Name+": ", "  ", s.Purpose.In("en"))
-		fold(&out, "  ", "  ", linesOf(s)+": "+whatStays(p, s)+".")
+		fold(&out, "  ", "  ", selectionInWords(s)+": "+contentInWords(p, s)+".")
 		if s.Gate != nil {
 			fold(&out, "  ", "  ", gateInWords(s, civil.DayOf(now()))+".")
 		}
@@ -104,8 +104,8 @@ func explainPolicy(w io.Writer, file string, p *policy.Policy) {
 	}
 }
 
-// warningsOf returns what an operator should know about a policy without mistakes.
-func warningsOf(p *policy.Policy) (list []string) {
+// policyWarnings returns what an operator should know about a policy without mistakes.
+func policyWarnings(p *policy.Policy) (list []string) {
 	for i := range p.Streams {
 		if s := &p.Streams[i]; s.KeepsLines() && s.Figures.Any() {
 			list = append(list, fmt.Sprintf("%s keeps lines and figures: a backup of the figures, which stay for good, contains the lines too; hint: give the figures a stream of their own, with keep = \"none\"", s.Name))
@@ -126,8 +126,8 @@ func warningsOf(p *policy.Policy) (list []string) {
 	return list
 }
 
-// linesOf explains which lines a stream takes.
-func linesOf(s *policy.Stream) string {
+// selectionInWords explains which lines a stream takes.
+func selectionInWords(s *policy.Stream) string {
 	text := "every line"
 	if !s.Where.IsZero() {
 		text = "lines " + inWords(&s.Where)
@@ -188,15 +188,15 @@ func networks(nets []netip.Prefix) (list []string) {
 func or(list []string) string  { return prose.List(list, "or") }
 func and(list []string) string { return prose.List(list, "and") }
 
-// whatStays explains what a stream writes of its lines, how long it keeps them, and
+// contentInWords explains what a stream writes of its lines, how long it keeps them, and
 // what it counts.
-func whatStays(p *policy.Policy, s *policy.Stream) string {
+func contentInWords(p *policy.Policy, s *policy.Stream) string {
 	var parts []string
 	switch {
 	case s.Keep.None():
 		parts = append(parts, "no line is kept")
 	case s.Fields == nil:
-		parts = append(parts, "the whole line, with addresses as pseudonyms", "kept "+howLong(p, s))
+		parts = append(parts, "the whole line, with addresses as pseudonyms", "kept "+retentionInWords(p, s))
 	default:
 		var fields []string
 		for _, f := range s.Fields {
@@ -207,7 +207,7 @@ func whatStays(p *policy.Policy, s *policy.Stream) string {
 		if len(fields) == 0 {
 			fields = []string{"that there was one"}
 		}
-		parts = append(parts, strings.Join(fields, ", ")+"; nothing else", "kept "+howLong(p, s))
+		parts = append(parts, strings.Join(fields, ", ")+"; nothing else", "kept "+retentionInWords(p, s))
 	}
 	if len(s.Group) > 0 {
 		parts = append(parts, fmt.Sprintf("released once %d people have the same %s that day, else deleted an hour after midnight", s.Least, and(s.Group)))
@@ -239,8 +239,8 @@ func whatStays(p *policy.Policy, s *policy.Stream) string {
 	return strings.Join(parts, "; ")
 }
 
-// howLong explains how long lines are kept.
-func howLong(p *policy.Policy, s *policy.Stream) string {
+// retentionInWords explains how long lines are kept.
+func retentionInWords(p *policy.Policy, s *policy.Stream) string {
 	var parts []string
 	for _, b := range s.Keep {
 		n := prose.Plural(b.N, map[policy.BoundKind]string{

@@ -438,7 +438,7 @@ func TestEarlySignals(t *testing.T) {
 		time.Sleep(delay) // the moment is what is tested
 		require.NoError(t, l.cmd.Process.Signal(syscall.SIGTERM))
 		ended := make(chan struct{})
-		time.AfterFunc(patience, func() {
+		time.AfterFunc(waitLimit, func() {
 			select {
 			case <-ended:
 			default:

@@ -107,10 +107,10 @@ func (r *recordedSettings) checkOwner(o *filterFlags) error {
 			return nil
 		}
 	}
-	return r.foreign()
+	return r.ownerError()
 }
 
-func (r *recordedSettings) foreign() error {
+func (r *recordedSettings) ownerError() error {
 	return fmt.Errorf("%s: belongs to another user (%d), which is not its --user; hint: remove it", registry.SettingsPath(r.dir), r.Owner)
 }
 
@@ -131,7 +131,7 @@ func (r *recordedSettings) pipeline(log *messageLog) (*filterFlags, *pipeline, e
 		return nil, nil, fmt.Errorf("%s: cannot be used: %w", path, err)
 	}
 	if os.Geteuid() == 0 && r.Owner != 0 && (j.account == nil || j.account.uid != r.Owner) {
-		return nil, nil, r.foreign()
+		return nil, nil, r.ownerError()
 	}
 	if j.account != nil {
 		err = j.account.become()

@@ -27,7 +27,7 @@ type reportFlags struct {
 	periodFlags
 	pageFlags
 	by                  string
-	least               atLeastOne
+	least               positiveInt
 	csv, json, markdown bool
 	html, pages         string
 	strict              bool
@@ -180,7 +180,7 @@ type fileFaults struct {
 }
 
 func (l *fileFaults) add(err error) {
-	l.log.errorfWait("%v", withOwner(err))
+	l.log.errorfWait("%v", withPermissionHint(err))
 	l.n++
 	l.forbidden = l.forbidden || errors.Is(err, fs.ErrPermission)
 }

@@ -24,8 +24,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// gone bounds how long after midnight an expired file may exist.
-const gone = 2 * time.Minute
+// deletionTime bounds how long after midnight an expired file may exist.
+const deletionTime = 2 * time.Minute
 
 // night is a shifted clock by which midnight comes soon.
 type night struct {
@@ -171,13 +171,13 @@ func TestOthersHoldNothingUp(t *testing.T) {
 	began := time.Now()
 	out, err := n.command("purge", dir).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	require.Less(t, time.Since(began), gone)
+	require.Less(t, time.Since(began), deletionTime)
 	require.NotEmpty(t, ofDay(t, dir, today))
 
 	n.awaitDay(today + 1)
 	began = time.Now()
 	await(t, func() bool { return len(ofDay(t, dir, today)) == 0 }, "expired files are there")
-	require.Less(t, time.Since(began), gone)
+	require.Less(t, time.Since(began), deletionTime)
 	require.Equal(t, 0, first.end(), first.said)
 	require.Equal(t, 0, second.end(), second.said)
 	rooms := copyOf(t, filepath.Join(dir, "rooms/rooms-"+today.String()+".log"))
@@ -238,9 +238,9 @@ func TestExpiredFilesGoWhateverFails(t *testing.T) {
 				}
 				return true
 			}, "expired files are there")
-			assert.Less(t, time.Since(midnight), gone)
+			assert.Less(t, time.Since(midnight), deletionTime)
 			f.repair(d)
-			awaitFor(t, gone, func() bool { return len(left()) == 0 }, "what could not be deleted is there")
+			awaitFor(t, deletionTime, func() bool { return len(left()) == 0 }, "what could not be deleted is there")
 			l.stdin.Close()
 			l.wait()
 		})
@@ -292,9 +292,9 @@ func TestKeysOnADiskThatHangs(t *testing.T) {
 	n.awaitDay(today + 1)
 	began := time.Now()
 	await(t, func() bool { return len(ofDay(t, dir, today)) == 0 }, "expired lines are there")
-	require.Less(t, time.Since(began), gone)
+	require.Less(t, time.Since(began), deletionTime)
 	thaw()
-	awaitFor(t, gone, func() bool { return len(ofDay(t, d.dir, today)) == 0 }, "an expired key is there")
+	awaitFor(t, deletionTime, func() bool { return len(ofDay(t, d.dir, today)) == 0 }, "an expired key is there")
 	require.Equal(t, 0, first.end(), first.said)
 	second.end()
 }

@@ -38,7 +38,7 @@ func revealCommand(stdin *os.File, log *messageLog) *cobra.Command {
 		Args: arguments(1, math.MaxInt),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if r.date != "" {
-				if _, err := dayFlag(r.date); err != nil {
+				if _, err := parseDayFlag(r.date); err != nil {
 					return err
 				}
 			}
@@ -89,7 +89,7 @@ func revealCommand(stdin *os.File, log *messageLog) *cobra.Command {
 // revealer turns pseudonyms back into addresses.
 type revealer struct {
 	revealFlags
-	waiting
+	pendingReveal
 
 	actor   actor
 	terms   *policies.Terms // nil if DIR is not a stream of a policy
@@ -104,8 +104,8 @@ type revealer struct {
 // revealFlags is the command line of reveal.
 type revealFlags struct{ path, date, mode, keyDir, reason string }
 
-// waiting is what will be revealed once the act is in acts.log.
-type waiting struct {
+// pendingReveal is what will be revealed once the act is in acts.log.
+type pendingReveal struct {
 	text  []byte
 	days  []civil.Day // of the text
 	spans []span      // by day
@@ -221,7 +221,7 @@ func (r *revealer) dayOf(p pseudonym.Addr) (civil.Day, error) {
 	if r.date == "" {
 		return r.keys.FindDay(p)
 	}
-	day, err := dayFlag(r.date)
+	day, err := parseDayFlag(r.date)
 	if err != nil {
 		return 0, err
 	}
@@ -261,7 +261,7 @@ func (r *revealer) lines(in *os.File) error {
 			cipher, day := r.cipherOf(line)
 			r.add(line, cipher, day)
 		}
-		if len(r.text) > revealChunk || err != nil || !holdsLine(scan) && silent(in, pause) {
+		if len(r.text) > revealChunk || err != nil || !holdsLine(scan) && isIdle(in, pause) {
 			if perr := r.reveal(); perr != nil {
 				return perr
 			}
@@ -283,7 +283,7 @@ const revealChunk = 1 << 20
 func (r *revealer) cipherOf(line []byte) (*pseudonym.Cipher, civil.Day) {
 	day, dated := r.dater.Day(line)
 	if r.date != "" {
-		day, _ = dayFlag(r.date)
+		day, _ = parseDayFlag(r.date)
 	} else if !dated {
 		r.log.limited("undated", failure, "a line has no readable time of its own and was not revealed; hint: give --day")
 		r.failed = true
@@ -392,14 +392,14 @@ func (r *revealer) cipher(day civil.Day) *pseudonym.Cipher {
 	return c
 }
 
-func noKey(day civil.Day, path, keyDir string) error {
+func noKeyError(day civil.Day, path, keyDir string) error {
 	return fmt.Errorf("no key of %s in %s, it may have been deleted; hint: check --keys", day, cmp.Or(keyDir, filepath.Join(path, "keys")))
 }
 
 func (r *revealer) open(day civil.Day) (*pseudonym.Cipher, error) {
 	key, err := r.keys.Key(day)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, noKey(day, r.path, r.keyDir)
+		return nil, noKeyError(day, r.path, r.keyDir)
 	}
 	if err != nil {
 		return nil, err

@@ -17,8 +17,8 @@ type roomFlags struct {
 	roomHash string
 	countV6  prefixLen
 	left     string // in a policy: the treatment of the client, if clients are told apart by its result
-	maxRooms atLeastOne
-	maxPairs atLeastOne
+	maxRooms positiveInt
+	maxPairs positiveInt
 }
 
 func (o *roomFlags) define(flags *pflag.FlagSet) {
@@ -27,7 +27,7 @@ func (o *roomFlags) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.roomHash, "room-hash", "sha1", "write room names as `HASH`: sha1, or hmac with a secret kept in DIR")
 	o.countV6 = 128
 	flags.Var(&o.countV6, "count-v6", "tell clients apart by the first `BITS` of an IPv6 address; 64 counts a household once")
-	o.maxRooms, o.maxPairs = atLeastOne(rooms.DefaultLimits.Rooms), atLeastOne(rooms.DefaultLimits.Pairs)
+	o.maxRooms, o.maxPairs = positiveInt(rooms.DefaultLimits.Rooms), positiveInt(rooms.DefaultLimits.Pairs)
 	flags.Var(&o.maxRooms, "max-rooms", "count at most `NUMBER` rooms a day")
 	flags.Var(&o.maxPairs, "max-pairs", "count at most `NUMBER` pairs of room and address a day")
 }
@@ -47,20 +47,20 @@ func (p *prefixLen) Set(text string) error {
 func (p *prefixLen) String() string { return strconv.Itoa(int(*p)) }
 func (p *prefixLen) Type() string   { return "int" }
 
-// atLeastOne is a positive number.
-type atLeastOne int
+// positiveInt is a positive number.
+type positiveInt int
 
-func (a *atLeastOne) Set(text string) error {
+func (a *positiveInt) Set(text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
 		return errors.New("give a number from 1")
 	}
-	*a = atLeastOne(n)
+	*a = positiveInt(n)
 	return nil
 }
 
-func (a *atLeastOne) String() string { return strconv.Itoa(int(*a)) }
-func (a *atLeastOne) Type() string   { return "int" }
+func (a *positiveInt) String() string { return strconv.Itoa(int(*a)) }
+func (a *positiveInt) Type() string   { return "int" }
 
 // matcher returns the matcher that finds the room of a request, or nil if no rooms are
 // counted.

@@ -62,8 +62,8 @@ type roomsFlags struct {
 	log    *messageLog
 }
 
-// daysOfRooms is a hint: the span of days for which a directory has room files.
-func daysOfRooms(path string) string {
+// roomDaysHint is a hint: the span of days for which a directory has room files.
+func roomDaysHint(path string) string {
 	var first, last string
 	entries, _ := os.ReadDir(filepath.Join(path, dir.Rooms))
 	for _, e := range entries { // sorted by name and therefore by day
@@ -81,7 +81,7 @@ func daysOfRooms(path string) string {
 }
 
 func (o *roomsFlags) run() error {
-	day, err := dayFlag(o.date)
+	day, err := parseDayFlag(o.date)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ var errNoRooms = errors.New("no data")
 func (o *roomsFlags) print(day civil.Day) error {
 	counts, err := counts.Read(o.dir, day)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: there is %w for %s; hint: %s", o.dir, errNoRooms, day, daysOfRooms(o.dir))
+		return fmt.Errorf("%s: there is %w for %s; hint: %s", o.dir, errNoRooms, day, roomDaysHint(o.dir))
 	}
 	if err != nil {
 		return err
@@ -184,14 +184,14 @@ type roomCounts struct {
 	time time.Time // when it was read
 }
 
-// leastUsers is the number of addresses that makes a room a conference; a single one
+// minParticipants is the number of addresses that makes a room a conference; a single one
 // was only a test.
-const leastUsers = 2
+const minParticipants = 2
 
 // totals returns the number of conferences and of their participants.
 func (c roomCounts) totals() (conferences, participants uint64) {
 	for _, room := range c.Rooms {
-		if room.Count >= leastUsers {
+		if room.Count >= minParticipants {
 			conferences++
 			participants += room.Count
 		}
@@ -234,8 +234,8 @@ func (o *roomsFlags) writeJSON(c roomCounts) error {
 	return enc.Encode(object)
 }
 
-// dayFlag parses --day; the default is today.
-func dayFlag(date string) (civil.Day, error) {
+// parseDayFlag parses --day; the default is today.
+func parseDayFlag(date string) (civil.Day, error) {
 	if date == "" {
 		return civil.DayOf(now()), nil
 	}

@@ -95,7 +95,7 @@ type roomsWatch struct {
 func (w *roomsWatch) read(now time.Time) (changed bool, err error) {
 	day := civil.DayOf(now)
 	if w.date != "" {
-		if day, err = dayFlag(w.date); err != nil {
+		if day, err = parseDayFlag(w.date); err != nil {
 			return false, err
 		}
 	}
@@ -189,7 +189,7 @@ func displayLines(dir string, c roomCounts, unknown string, width, height int, u
 	lines := []string{
 		when + "  " + dir,
 		fmt.Sprintf("%s: %s of %d or more, %s", prose.Plural(len(c.Rooms), "room"),
-			prose.Plural(conferences, "conference"), leastUsers, prose.Plural(participants, "participant")),
+			prose.Plural(conferences, "conference"), minParticipants, prose.Plural(participants, "participant")),
 		"",
 	}
 	if unknown != "" {

@@ -200,7 +200,7 @@ func TestSoak(t *testing.T) {
 		first := s.l.sent()
 		all[i].inject(s)
 		s.awaitCalm()
-		if time.Since(midnight) > gone {
+		if time.Since(midnight) > deletionTime {
 			require.Empty(t, ofDay(t, s.d.path(""), s.expires), "expired %s ago, %s", time.Since(midnight), all[i].name)
 		}
 		for _, stream := range s.streams {

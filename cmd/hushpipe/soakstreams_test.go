@@ -65,13 +65,13 @@ func (s *soakStream) look(sinceMidnight time.Duration, sent int) {
 	n := 0
 	for _, name := range names {
 		n += strings.Count(copyOf(t, name), "\n")
-		if s.keep == soakHour && sinceMidnight > gone {
+		if s.keep == soakHour && sinceMidnight > deletionTime {
 			require.NotContains(t, name, "T23", "its hour is over")
 		}
 	}
 	if s.keep != soakHour {
 		require.LessOrEqual(t, n, soakEntries, "lines in %v", names)
-	} else if s.from == 0 && sinceMidnight > gone {
+	} else if s.from == 0 && sinceMidnight > deletionTime {
 		s.from = sent
 	}
 }

@@ -32,7 +32,7 @@ func TestStatusOfTwoPolicies(t *testing.T) {
 	}
 	until := func(want string) {
 		// A logger checks once a minute which policies run.
-		awaitFor(t, 2*patience+time.Minute, func() bool { return strings.Contains(statusText(t, dir), want) }, want)
+		awaitFor(t, 2*waitLimit+time.Minute, func() bool { return strings.Contains(statusText(t, dir), want) }, want)
 	}
 	running := func() audit.Row {
 		out, err := exec.Command(hushpipeBinary(t), "audit", "--json", dir).Output()

@@ -62,8 +62,8 @@ func isTerminal(f *os.File) bool {
 	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }
 
-// silent reports whether f has nothing to read within a time.
-func silent(f *os.File, within time.Duration) bool {
+// isIdle reports whether f has nothing to read within a time.
+func isIdle(f *os.File, within time.Duration) bool {
 	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, int(within.Milliseconds()))
 	return n == 0 || err != nil

@@ -35,12 +35,12 @@ type trafficFlags struct {
 }
 
 // trafficBounds limit how much is counted separately.
-type trafficBounds struct{ minGroup, visits, names atLeastOne }
+type trafficBounds struct{ minGroup, visits, names positiveInt }
 
 func (o *trafficFlags) define(flags *pflag.FlagSet) {
 	std := traffic.Defaults()
 	o.flags = flags
-	o.minGroup, o.visits, o.names = atLeastOne(std.MinGroup), atLeastOne(std.MaxVisits), atLeastOne(std.MaxNames)
+	o.minGroup, o.visits, o.names = positiveInt(std.MinGroup), positiveInt(std.MaxVisits), positiveInt(std.MaxNames)
 	flags.BoolVar(&o.count, "traffic", false, "count pages, visits, origins, browsers and robots, in DIR/traffic")
 	flags.StringArrayVar(&o.own, "own", nil, "with --traffic, treat links from `HOST` as links within the site, as www.example.org; repeatable")
 	flags.DurationVar(&o.timeout, "visit-timeout", std.Timeout, "with --traffic, begin another visit after `TIME` without a page")
