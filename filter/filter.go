@@ -515,7 +515,7 @@ func (f *Filter) toldApartBy(a pseudonym.Addr) pseudonym.Addr {
 	case f.left.Leaves() && (f.left.Nets == nil || a.IsName() || !isWithin(f.left.Nets.Nets, a)):
 		a = pseudonym.Addr{}
 	case !f.left.Leaves() && !a.IsName(): // whose pseudonym stays
-		a = f.left.Mode.Left(a)
+		a = f.left.Mode.Remainder(a)
 	}
 	return a.Prefix6(f.countV6)
 }

@@ -240,7 +240,7 @@ func TestRooms(t *testing.T) {
 		f := New(cfg, newCalendar())
 		var out collector
 		require.NoError(t, f.Run(strings.NewReader(log), &out))
-		c := rooms.NewCounts(rooms.DefaultLimits)
+		c := rooms.NewDistinctSet(rooms.DefaultLimits)
 		require.NoError(t, c.Apply([]byte(out.records[guardtest.Today])))
 		for _, r := range c.Summary() {
 			n = append(n, r.Count)
@@ -263,9 +263,9 @@ func TestRooms(t *testing.T) {
 	assert.EqualValues(t, 7, f.Stats().Overflow, "lines of pairs that were not counted")
 	var bounded collector
 	require.NoError(t, New(cfg, newCalendar()).Run(strings.NewReader(log), &bounded))
-	recorded := rooms.NewCounts(rooms.NoLimits)
+	recorded := rooms.NewDistinctSet(rooms.NoLimits)
 	require.NoError(t, recorded.Apply([]byte(bounded.records[guardtest.Today])))
-	assert.EqualValues(t, 7, recorded.Recorded())
+	assert.EqualValues(t, 7, recorded.RecordedOverflow())
 	assert.Len(t, recorded.Summary(), 1)
 
 	cal := newCalendar()
@@ -287,7 +287,7 @@ func TestRoomsOfLikeHashes(t *testing.T) {
 	}
 	var out collector
 	require.NoError(t, New(newConfig(t, "common"), newCalendar()).Run(strings.NewReader(log.String()), &out))
-	c := rooms.NewCounts(rooms.DefaultLimits)
+	c := rooms.NewDistinctSet(rooms.DefaultLimits)
 	require.NoError(t, c.Apply([]byte(out.records[guardtest.Today])))
 	summary := c.Summary()
 	require.Len(t, summary, 2)
@@ -326,21 +326,21 @@ func TestLongRoomNames(t *testing.T) {
 	f := New(newConfig(t, "common"), newCalendar())
 	var out collector
 	require.NoError(t, f.Run(strings.NewReader(log), &out))
-	c := rooms.NewCounts(rooms.DefaultLimits)
+	c := rooms.NewDistinctSet(rooms.DefaultLimits)
 	require.NoError(t, c.Apply([]byte(out.records[guardtest.Today])))
 	assert.Len(t, c.Summary(), 1)
-	assert.EqualValues(t, 4, c.Recorded(), "the day is a lower bound")
+	assert.EqualValues(t, 4, c.RecordedOverflow(), "the day is a lower bound")
 
 	cfg := newConfig(t, "common")
 	f = newFilter(cfg, newCalendar(), &deferred{&newOrderedDedup(cfg.Limits, 1).farFromLimits})
 	out = collector{}
 	require.NoError(t, f.Run(strings.NewReader(log), &out))
 	require.Empty(t, f.Fault())
-	c = rooms.NewCounts(rooms.DefaultLimits)
+	c = rooms.NewDistinctSet(rooms.DefaultLimits)
 	var journal []byte
 	for pairs := []byte(out.records[guardtest.Today]); len(pairs) > 0; pairs = pairs[rooms.RecordSize:] {
 		hash := [20]byte(pairs)
-		journal = c.AppendNew(journal, &hash, 1)
+		journal = c.AppendIfNew(journal, &hash, 1)
 	}
 	assert.EqualValues(t, 4, c.Overflow(), "an orderedDedup gets each")
 }

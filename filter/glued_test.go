@@ -34,9 +34,9 @@ func countedBy(t *testing.T, cfg Config, log string) (pairs []string, leftOut ui
 	f, out := New(cfg, everyDay()), &collector{}
 	require.NoError(t, f.Run(strings.NewReader(log), out))
 	for day, records := range out.records {
-		c := rooms.NewCounts(rooms.NoLimits)
+		c := rooms.NewDistinctSet(rooms.NoLimits)
 		require.NoError(t, c.Apply([]byte(records)))
-		leftOut += c.Recorded()
+		leftOut += c.RecordedOverflow()
 		for r := range slices.Chunk([]byte(records), rooms.RecordSize) {
 			if !strings.HasPrefix(string(r), strings.Repeat("\x00", 12)) {
 				pairs = append(pairs, fmt.Sprintf("%s %x", day, r))
@@ -145,31 +145,31 @@ func TestGluedOfExpiredDays(t *testing.T) {
 	one := func(n uint64) []roomfile.Entry { return []roomfile.Entry{{Hash: hash, Count: n}} }
 	for _, test := range []struct {
 		name, log string
-		want      *rooms.Sum // nil: no room file
-		today     int        // pairs
-		leftOut   bool       // of today
+		want      *rooms.DayCounts // nil: no room file
+		today     int              // pairs
+		leftOut   bool             // of today
 	}{
-		{"a line", old(line), &rooms.Sum{Rooms: one(1)}, 0, false},
-		{"two lines in one", old(line + lineOf("192.0.2.8", "b", "")), &rooms.Sum{Rooms: one(2)}, 0, false},
-		{"a piece left out", old(begin + line), &rooms.Sum{Rooms: one(1), Partial: true}, 0, false},
-		{"behind a piece of today", begin + old(line), &rooms.Sum{Rooms: one(1)}, 0, true},
+		{"a line", old(line), &rooms.DayCounts{Rooms: one(1)}, 0, false},
+		{"two lines in one", old(line + lineOf("192.0.2.8", "b", "")), &rooms.DayCounts{Rooms: one(2)}, 0, false},
+		{"a piece left out", old(begin + line), &rooms.DayCounts{Rooms: one(1), Partial: true}, 0, false},
+		{"behind a piece of today", begin + old(line), &rooms.DayCounts{Rooms: one(1)}, 0, true},
 		{"before a line of today", old(begin) + line, nil, 1, false},
-		{"before a line of today, and a line", old(begin) + line + "\n" + old(line), &rooms.Sum{Rooms: one(1), Partial: true}, 1, false},
+		{"before a line of today, and a line", old(begin) + line + "\n" + old(line), &rooms.DayCounts{Rooms: one(1), Partial: true}, 1, false},
 		{"two pieces", old(begin + begin), nil, 0, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			want := map[civil.Day]rooms.Sum{}
+			want := map[civil.Day]rooms.DayCounts{}
 			if test.want != nil {
 				want[civil.NewDay(2026, 1, 1)] = *test.want
 			}
 			f, out := New(newConfig(t, "combined"), newCalendar()), &collector{}
 			require.NoError(t, f.Run(strings.NewReader(test.log), out))
 			assert.Equal(t, want, f.Expired())
-			c := rooms.NewCounts(rooms.NoLimits)
+			c := rooms.NewDistinctSet(rooms.NoLimits)
 			require.NoError(t, c.Apply([]byte(out.records[guardtest.Today])))
 			_, pairs := c.Size()
 			assert.Equal(t, test.today, pairs)
-			assert.Equal(t, test.leftOut, c.Recorded() > 0)
+			assert.Equal(t, test.leftOut, c.RecordedOverflow() > 0)
 
 			cfg := newConfig(t, "combined")
 			r := NewReplay(cfg, []format.Parser{cfg.Parser}, newCalendar())

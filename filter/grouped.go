@@ -23,8 +23,8 @@ type Groups struct {
 
 // Opened knows which groups are open. Its methods may be called while a Sink works.
 type Opened interface {
-	// Turn changes whenever groups were opened.
-	Turn() uint64
+	// Generation changes whenever groups open.
+	Generation() uint64
 	// Since returns the open groups of a day, but for the first n.
 	Since(day civil.Day, n int) []pseudonym.Group
 }
@@ -33,16 +33,16 @@ type Opened interface {
 // known to be open.
 type grouped struct {
 	*Groups
-	limits  rooms.Limits
-	turn    uint64
-	part    Part     // of the line at hand
-	values  [][]byte // what is left of each field
-	buf     []byte   // of values
-	scratch []byte
-	folded  []byte // of a user
-	person  pseudonym.Addr
-	proxied bool        // the client is found behind trusted proxies
-	proof   *groupProof // of lines that were released; nil: lines are held back
+	limits     rooms.Limits
+	generation uint64
+	part       Part     // of the line at hand
+	values     [][]byte // what is left of each field
+	buf        []byte   // of values
+	scratch    []byte
+	folded     []byte // of a user
+	person     pseudonym.Addr
+	proxied    bool        // the client is found behind trusted proxies
+	proof      *groupProof // of lines that were released; nil: lines are held back
 }
 
 // groupPrefix is how many bytes precede a held line: its group, and a blank.
@@ -51,7 +51,7 @@ const groupPrefix = 2*len(pseudonym.Group{}) + 1
 // groupsOfDay is what is known of a day's groups. Of a group, people are counted until
 // there are enough.
 type groupsOfDay struct {
-	people *rooms.Counts
+	people *rooms.DistinctSet
 	open   map[pseudonym.Group]bool
 	seen   int // of what Opened lists
 }
@@ -66,11 +66,11 @@ func (f *Filter) lookForOpen() {
 	if g.Open == nil {
 		return
 	}
-	turn := g.Open.Turn()
-	if turn == g.turn {
+	turn := g.Open.Generation()
+	if turn == g.generation {
 		return
 	}
-	g.turn = turn
+	g.generation = turn
 	for _, d := range f.days {
 		if d.groups != nil {
 			d.groups.look(g.Open, d.day)
@@ -110,7 +110,7 @@ func (f *Filter) writeGrouped(b *Batch, s dayRef, line []byte, usual bool) {
 		return
 	}
 	if d.groups == nil {
-		d.groups = &groupsOfDay{people: rooms.NewCounts(g.limits), open: map[pseudonym.Group]bool{}}
+		d.groups = &groupsOfDay{people: rooms.NewDistinctSet(g.limits), open: map[pseudonym.Group]bool{}}
 		d.groups.look(g.Open, d.day)
 	}
 	var client pseudonym.Addr
@@ -273,7 +273,7 @@ var anyTreatment = &treatment.Treatment{}
 // meetPerson counts a person of a group that is not open.
 func (f *Filter) meetPerson(part *Part, d *day, field [20]byte, value []byte) {
 	people := d.groups.people
-	if people.Of(&field) < uint64(f.grouped.Least) {
-		part.People = people.AppendNew(part.People, &field, d.cipher.Person(&field, value))
+	if people.Addresses(&field) < uint64(f.grouped.Least) {
+		part.People = people.AppendIfNew(part.People, &field, d.cipher.Person(&field, value))
 	}
 }

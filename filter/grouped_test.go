@@ -23,7 +23,7 @@ type openGroups struct {
 	list []pseudonym.Group
 }
 
-func (o *openGroups) Turn() uint64 { return o.turn }
+func (o *openGroups) Generation() uint64 { return o.turn }
 
 func (o *openGroups) Since(_ civil.Day, n int) []pseudonym.Group { return o.list[n:] }
 
@@ -97,12 +97,12 @@ func TestPeopleOfLines(t *testing.T) {
 			for line := range strings.Lines(string(part.Held)) {
 				assert.Equal(t, string(part.Held[:groupPrefix]), line[:groupPrefix], "the lines are one group")
 			}
-			people := rooms.NewCounts(rooms.NoLimits)
+			people := rooms.NewDistinctSet(rooms.NoLimits)
 			require.NoError(t, people.Apply(part.People))
 			got := map[string]uint64{}
 			for i, field := range strings.Fields(test.group) {
 				of := group.Field(i)
-				got[field] = people.Of(&of)
+				got[field] = people.Addresses(&of)
 			}
 			assert.EqualValues(t, test.clients, got["client"])
 			assert.EqualValues(t, test.users, got["user"])
@@ -199,12 +199,12 @@ func TestGroupsOfOtherLines(t *testing.T) {
 				assert.NotRegexp(t, `192\.0\.2\.[1-9]|198\.51|ZS . \d|db8:\S*[12]`, line[groupPrefix:])
 			}
 			assert.Len(t, groups, test.groups, "%s", part.Held)
-			people := rooms.NewCounts(rooms.NoLimits)
+			people := rooms.NewDistinctSet(rooms.NoLimits)
 			require.NoError(t, people.Apply(part.People))
 			got := map[string]uint64{}
 			for i, field := range strings.Fields(test.group) {
 				of := first.Field(i)
-				got[field] = people.Of(&of)
+				got[field] = people.Addresses(&of)
 			}
 			assert.EqualValues(t, test.clients, got["client"])
 			assert.EqualValues(t, test.users, got["user"])

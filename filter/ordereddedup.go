@@ -15,10 +15,10 @@ import (
 // deferred).
 type orderedDedup struct {
 	limits       rooms.Limits
-	open         map[dayKey]*rooms.Counts
-	expired      map[civil.Day]*rooms.Counts
+	open         map[dayKey]*rooms.DistinctSet
+	expired      map[civil.Day]*rooms.DistinctSet
 	met          map[civil.Day]bool // expired days with a line that could be read
-	overflowDays *rooms.Counts      // for expired days past maxDays
+	overflowDays *rooms.DistinctSet // for expired days past maxDays
 	overflow     uint64             // pairs that were not counted on days that were forgotten
 
 	traffic *traffic.Days // nil: no hits are counted
@@ -36,8 +36,8 @@ type dayKey struct {
 
 // newOrderedDedup returns an orderedDedup for up to so many chunks at a time.
 func newOrderedDedup(limits rooms.Limits, chunks int) *orderedDedup {
-	t := &orderedDedup{limits: limits, open: map[dayKey]*rooms.Counts{}, expired: map[civil.Day]*rooms.Counts{}, met: map[civil.Day]bool{},
-		overflowDays: rooms.NewCounts(rooms.Limits{})}
+	t := &orderedDedup{limits: limits, open: map[dayKey]*rooms.DistinctSet{}, expired: map[civil.Day]*rooms.DistinctSet{}, met: map[civil.Day]bool{},
+		overflowDays: rooms.NewDistinctSet(rooms.Limits{})}
 	const shortest = len("::1 /a?room=b\n")
 	t.underWay = chunks * archive.BlockSize / shortest
 	t.farFromLimits.Store(t.isFarFromLimits(0, 0))
@@ -63,7 +63,7 @@ func (t *orderedDedup) keepNew(b *Batch) {
 			p.Records = p.Records[:0] // each pair becomes one record at most
 			for ; len(pairs) > 0; pairs = pairs[rooms.RecordSize:] {
 				hash := [20]byte(pairs)
-				p.Records = c.AppendNew(p.Records, &hash, binary.BigEndian.Uint64(pairs[20:]))
+				p.Records = c.AppendIfNew(p.Records, &hash, binary.BigEndian.Uint64(pairs[20:]))
 			}
 			if t.farFromLimits.Load() && (c == t.overflowDays || !t.isFarFromLimits(c.Size())) {
 				t.farFromLimits.Store(false)
@@ -77,14 +77,14 @@ func (t *orderedDedup) keepNew(b *Batch) {
 	b.Parts = b.Parts[:kept]
 }
 
-func (t *orderedDedup) counts(p *Part) *rooms.Counts {
+func (t *orderedDedup) counts(p *Part) *rooms.DistinctSet {
 	if p.Expired {
 		c := t.expired[p.Day]
 		if c == nil {
 			if len(t.expired) >= maxDays {
 				return t.overflowDays
 			}
-			c = rooms.NewCounts(t.limits)
+			c = rooms.NewDistinctSet(t.limits)
 			t.expired[p.Day] = c
 		}
 		if p.Met {
@@ -102,7 +102,7 @@ func (t *orderedDedup) counts(p *Part) *rooms.Counts {
 			}
 			clear(t.open)
 		}
-		c = rooms.NewCounts(t.limits)
+		c = rooms.NewDistinctSet(t.limits)
 		t.open[key] = c
 	}
 	return c
@@ -121,11 +121,11 @@ func (t *orderedDedup) Overflow() uint64 {
 }
 
 // Expired returns the room counts of the expired days with a line that could be read.
-func (t *orderedDedup) Expired() map[civil.Day]rooms.Sum {
-	sums := map[civil.Day]rooms.Sum{}
+func (t *orderedDedup) Expired() map[civil.Day]rooms.DayCounts {
+	sums := map[civil.Day]rooms.DayCounts{}
 	for day, c := range t.expired {
 		if t.met[day] {
-			sums[day] = c.Sum()
+			sums[day] = c.DayCounts()
 		}
 	}
 	return sums

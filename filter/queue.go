@@ -38,8 +38,8 @@ type Sink interface {
 
 // Holder is a Sink that holds lines of groups back until these are open.
 type Holder interface {
-	// Tell takes the records of people of groups; it keeps what it cannot write.
-	Tell(day civil.Day, keyID [8]byte, records []byte)
+	// CountPeople counts people of groups, from journal records; it keeps what it cannot write.
+	CountPeople(day civil.Day, keyID [8]byte, records []byte)
 	// Hold takes lines of groups, of an hour of the day where lines go by the hour, else
 	// of -1. It returns, in place of them, those that it could not write, which are
 	// offered again.
@@ -476,7 +476,7 @@ func (q *Queue) hold(p *Part) bool {
 	}
 	if len(p.People) > 0 {
 		q.calls.begin()
-		holder.Tell(p.Day, p.KeyID, p.People)
+		holder.CountPeople(p.Day, p.KeyID, p.People)
 		q.calls.end()
 		p.People = p.People[:0]
 	}

@@ -52,14 +52,14 @@ func (r *direct) take(b *Batch, d *day) { b.begin(d) }
 
 func (r *direct) record(b *Batch, d *day, room *[20]byte, fp uint64) (told bool) {
 	if d.counts == nil {
-		d.counts = rooms.NewCounts(r.limits)
+		d.counts = rooms.NewDistinctSet(r.limits)
 	}
 	before := d.counts.Overflow()
 	if d.expired {
-		r.discarded = d.counts.AppendNew(r.discarded[:0], room, fp)
+		r.discarded = d.counts.AppendIfNew(r.discarded[:0], room, fp)
 	} else {
 		p := b.part(d, r)
-		p.Records = d.counts.AppendNew(p.Records, room, fp)
+		p.Records = d.counts.AppendIfNew(p.Records, room, fp)
 	}
 	return d.counts.Overflow() == before
 }

@@ -67,7 +67,7 @@ func (r *Replay) Fault() string {
 }
 
 // Expired returns the room counts of the expired days that were seen.
-func (r *Replay) Expired() map[civil.Day]rooms.Sum { return r.dedup.Expired() }
+func (r *Replay) Expired() map[civil.Day]rooms.DayCounts { return r.dedup.Expired() }
 
 // Traffic returns what was counted of hits, nil where none are.
 func (r *Replay) Traffic() *traffic.Days { return r.dedup.traffic }

@@ -43,9 +43,9 @@ type day struct {
 	expired bool // when its first line came
 	met     bool // it is expired, and a line of it could be read
 	keyID   [8]byte
-	cipher  *guard.Cipher // nil: to be made
-	counts  *rooms.Counts // nil: no room yet
-	groups  *groupsOfDay  // nil: no group yet
+	cipher  *guard.Cipher      // nil: to be made
+	counts  *rooms.DistinctSet // nil: no room yet
+	groups  *groupsOfDay       // nil: no group yet
 	hitsOfDay
 	inBatch
 }
@@ -89,13 +89,13 @@ func (r *router) overflow() uint64 {
 }
 
 // Expired returns the room counts of the expired days of which a line could be read.
-func (r *router) Expired() map[civil.Day]rooms.Sum {
-	sums := map[civil.Day]rooms.Sum{}
+func (r *router) Expired() map[civil.Day]rooms.DayCounts {
+	sums := map[civil.Day]rooms.DayCounts{}
 	for _, d := range r.days {
 		if d.met {
-			sums[d.day] = rooms.Sum{}
+			sums[d.day] = rooms.DayCounts{}
 			if d.counts != nil {
-				sums[d.day] = d.counts.Sum()
+				sums[d.day] = d.counts.DayCounts()
 			}
 		}
 	}
@@ -146,7 +146,7 @@ func (r *router) refTo(date, to civil.Day, placement calendar.Placement) dayRef 
 				clear(r.days) // the calendar keeps the keys
 			} else if placement == calendar.Expired {
 				if r.overflowDay == nil {
-					r.overflowDay = &day{day: to, expired: true, keyID: key.ID(), counts: rooms.NewCounts(rooms.Limits{})}
+					r.overflowDay = &day{day: to, expired: true, keyID: key.ID(), counts: rooms.NewDistinctSet(rooms.Limits{})}
 				}
 				return dayRef{date: date, placement: placement, day: r.overflowDay}
 			}

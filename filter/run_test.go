@@ -165,16 +165,16 @@ func TestPanicWhileCounting(t *testing.T) {
 	f, b := New(newConfig(t, "combined"), newCalendar()), &Batch{}
 	f.renew()
 	f.treatLines(b, []byte(lineOf("192.0.2.1", "a", "")+"\n"))
-	f.days[guardtest.Today].counts = &rooms.Counts{} // it was not made by NewCounts
+	f.days[guardtest.Today].counts = &rooms.DistinctSet{} // not made by NewDistinctSet
 	f.treatLines(b, []byte(lineOf("192.0.2.2", "b", "")+"\n"+lineOf("192.0.2.3", "", "")+"\n"))
 	stats := f.Stats()
 	assert.Zero(t, stats.Failed)
 	assert.EqualValues(t, 1, stats.Overflow)
 	assert.Regexp(t, `^hushpipe/filter/rooms\.\(\*Counts\)\.add \(counts\.go:\d+\)$`, f.Fault())
 	assert.Equal(t, 3, bytes.Count(b.Parts[0].Lines, []byte("\n")))
-	read := rooms.NewCounts(rooms.NoLimits)
+	read := rooms.NewDistinctSet(rooms.NoLimits)
 	require.NoError(t, read.Apply(b.Parts[0].Records))
-	assert.EqualValues(t, 1, read.Recorded())
+	assert.EqualValues(t, 1, read.RecordedOverflow())
 }
 
 // What cannot be cut into lines is left out, and ends.

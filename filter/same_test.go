@@ -162,11 +162,11 @@ func FuzzBeside(f *testing.F) {
 }
 
 // roomsOf is what a Filter counted.
-func roomsOf(f *Filter) map[civil.Day]rooms.Sum {
-	sums := map[civil.Day]rooms.Sum{}
+func roomsOf(f *Filter) map[civil.Day]rooms.DayCounts {
+	sums := map[civil.Day]rooms.DayCounts{}
 	for day, d := range maps.All(f.days) {
 		if d.counts != nil {
-			sums[day] = d.counts.Sum()
+			sums[day] = d.counts.DayCounts()
 		}
 	}
 	return sums

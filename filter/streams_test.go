@@ -297,7 +297,7 @@ rooms = ["jitsi"]
 	require.Contains(t, treat(whole), "room=a")
 	require.NotContains(t, treat(whole+glued("b")), "room=b")
 	require.EqualValues(t, 1, f.Stats().Glued)
-	f.days[guardtest.Today].counts = &rooms.Counts{} // it was not made by NewCounts
+	f.days[guardtest.Today].counts = &rooms.DistinctSet{} // not made by NewDistinctSet
 	require.Empty(t, treat(glued("c")))
 	require.NotEmpty(t, s.Fault())
 }
@@ -569,8 +569,8 @@ func TestStreamsCountWhatTheyOmit(t *testing.T) {
 	counted, partial := 0, false
 	for _, d := range f.days {
 		if d.counts != nil {
-			counted += len(d.counts.Sum().Rooms)
-			partial = partial || d.counts.Sum().Partial
+			counted += len(d.counts.DayCounts().Rooms)
+			partial = partial || d.counts.DayCounts().Partial
 		}
 	}
 	assert.Equal(t, 2, counted, "of the glued line the piece that can be read, and the line in a JSON line")

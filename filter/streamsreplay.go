@@ -151,7 +151,7 @@ func (r *StreamsReplay) FaultOf(stream int) (place string) {
 }
 
 // ExpiredOf returns a stream's room counts of the expired days that were seen.
-func (r *StreamsReplay) ExpiredOf(stream int) map[civil.Day]rooms.Sum {
+func (r *StreamsReplay) ExpiredOf(stream int) map[civil.Day]rooms.DayCounts {
 	return r.dedups[stream].Expired()
 }
 

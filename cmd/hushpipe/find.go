@@ -363,7 +363,7 @@ func (p *findPlace) person(day civil.Day) (who reread.Person, ciphers []*pseudon
 		ciphers = append(ciphers, cipher)
 		switch {
 		case p.subject.user != "":
-		case cipher.Keeps():
+		case cipher.KeepsAddresses():
 			who.Addrs, canonical = append(who.Addrs, p.subject.addr), false
 		case mode.Reversible():
 			a, _ := pseudonym.ParseAddr(cipher.AppendAddr(nil, p.subject.addr))

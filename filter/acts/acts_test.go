@@ -68,7 +68,7 @@ func TestNote(t *testing.T) {
 	assert.NoFileExists(t, target)
 }
 
-// TestNoteAlone: who writes the log has it alone, since it may be replaced.
+// TestNoteAlone: the log is written under a lock, since it may be replaced.
 func TestNoteAlone(t *testing.T) {
 	path := t.TempDir()
 	d, err := dir.Open(path, dir.Options{Create: true})
@@ -151,7 +151,7 @@ func TestExpire(t *testing.T) {
 	assert.NoDirExists(t, filepath.Join(path, ".lock"), "nothing is made where nothing is noted")
 }
 
-// TestExpireInLittleMemory: whatever lies in the log, no line of it is held whole.
+// TestExpireInLittleMemory: no line of the log is held in memory as a whole.
 func TestExpireInLittleMemory(t *testing.T) {
 	path := t.TempDir()
 	file := filepath.Join(path, "acts.log")

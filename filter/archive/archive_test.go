@@ -62,7 +62,7 @@ var long = func() string {
 	return string(b)
 }()
 
-// TestKinds: how a file is compressed is told by what is in it.
+// TestKinds: the compression of a file is detected from its contents.
 func TestKinds(t *testing.T) {
 	skippable := "\x5a\x2a\x4d\x18\x03\x00\x00\x00abc"
 	for _, test := range []struct{ name, data, want string }{

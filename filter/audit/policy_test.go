@@ -81,7 +81,7 @@ active = { announced = 2026-11-07, from = 2026-11-20, until = 2026-11-23, reason
 	assert.Contains(t, s.Broken[0].What+s.Broken[len(s.Broken)-1].What, "others have access to it (mode 0640)")
 }
 
-// TestChangesWithinADay: status says on which days lines of a stream have different fields.
+// TestChangesWithinADay: status reports the days on which lines of a stream have different fields.
 func TestChangesWithinADay(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
 	fields := func(head, fields, more string) string {

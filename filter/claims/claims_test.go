@@ -87,7 +87,7 @@ func TestProvable(t *testing.T) {
 func TestFields(t *testing.T) {
 	for _, test := range []struct{ input, fields, output, want string }{
 		{"auto", `client = "ipcrypt", time = "keep", url = "keep"`, "", "client:ipcrypt time:keep url:keep method:keep"},
-		{"auto", `url = "drop", size = "drop"`, "", "time:day"}, // the file tells the day
+		{"auto", `url = "drop", size = "drop"`, "", "time:day"}, // the file's name has the day
 		{"combined", `url = "path", event = "keep"`, "", "time:day url:path method:keep"},
 		{"combined", `url = "path", event = "keep"`, "%{event}e %U", "time:day url:path event:keep"},
 		{"combined", `url = "keep", agent = "keep"`, "%t %U", "time:day url:path"},
@@ -151,7 +151,7 @@ func golden(t *testing.T, file string, got []byte) {
 	assert.Equal(t, string(want), string(got), file)
 }
 
-// TestCountedClients: the notice says by what of an address clients are told apart.
+// TestCountedClients: the notice states which part of an address tells clients apart.
 func TestCountedClients(t *testing.T) {
 	stream := func(keys string) string {
 		if !strings.Contains(keys, "rooms") {

@@ -141,11 +141,11 @@ var changes = map[string]change{
 	"Streams.Figures.Full":                         {ofStream, "fields = { client = 'mask' }\nrooms = 'jitsi' => fields = { client = 'mask' }\nrooms = 'jitsi'\ncount = 'full'"},
 }
 
-// unsaid stand in no notice, or are not there yet.
+// unsaid are keys that are in no notice, or do not exist yet.
 var unsaid = []string{"Streams.Active.Reason", "Streams.Active.For", "Own.Condition.Events",
 	"Own.Unless.Status", "Own.Unless.Methods", "Own.Unless.URLs", "Own.Unless.Queries", "Own.Unless.Hosts", "Own.Unless.Users", "Own.Unless.Clients", "Own.Unless.Events"}
 
-// paths are all values of a type, by where they stand in it.
+// paths are the paths of all values in a type.
 func paths(t reflect.Type, at string, into map[string]bool) {
 	for t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct && t.Elem().PkgPath() == reflect.TypeFor[policy.Policy]().PkgPath() || t.Kind() == reflect.Pointer {
 		t = t.Elem()

@@ -88,7 +88,7 @@ func TestCountries(t *testing.T) {
 }
 
 // TestFlaws: a file that is no database, or only a part of one, leaves countries unknown
-// and says why. Once it is there they are known, without another start.
+// and the error says why. Once it exists they are known, without a restart.
 func TestFlaws(t *testing.T) {
 	good := database(t, "X", isoCode, networks)
 	damaged := bytes.Clone(good)
@@ -205,7 +205,7 @@ func TestNoAllocations(t *testing.T) {
 	}))
 }
 
-// FuzzDatabase: whatever a file says, it is refused or asked in peace.
+// FuzzDatabase: any file is either refused or can be queried without a panic.
 func FuzzDatabase(f *testing.F) {
 	good := database(f, "X", isoCode, networks)
 	f.Add(good, 0, byte(0))

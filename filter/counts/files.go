@@ -142,7 +142,7 @@ func (f *Files) refreshDay(d *dir.Dir, day civil.Day, names []string, patience t
 // because the file outlives the journals, which record how many pairs are missing, and
 // its format has no place for that.
 func (f *Files) markPartial(d *dir.Dir, u *union) error {
-	if u.partial || u.counts.Recorded() == 0 && u.counts.Overflow() == 0 && !u.lowerBound {
+	if u.partial || u.counts.RecordedOverflow() == 0 && u.counts.Overflow() == 0 && !u.lowerBound {
 		return nil
 	}
 	name := dir.PartialMark(u.day)
@@ -227,7 +227,7 @@ func (f *Files) checkLate(d *dir.Dir, u *union) error {
 // CountExpired writes the room files of days past the retention for which late lines
 // arrived. An existing file stays, since it also counted lines that are gone. The
 // counts of days before anew come from all lines of their day, and replace it.
-func (f *Files) CountExpired(d *dir.Dir, days map[civil.Day]rooms.Sum, anew civil.Day) error {
+func (f *Files) CountExpired(d *dir.Dir, days map[civil.Day]rooms.DayCounts, anew civil.Day) error {
 	unlock, err := d.LockRooms(LockPatience)
 	if err != nil {
 		return err

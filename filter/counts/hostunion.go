@@ -38,7 +38,7 @@ func (s *HostUnion) Add(d *dir.Dir, path string) (p Part, err error) {
 	// Forget the names of the previous host's journals: if a machine was cloned, two
 	// hosts have journals of the same name.
 	u.read, u.flawed = map[string]int64{}, map[string]string{}
-	u.oneDir = rooms.NewCounts(rooms.NoLimits)
+	u.oneDir = rooms.NewDistinctSet(rooms.NoLimits)
 	err = u.follow(d, names[u.day])
 	p.Journals = len(u.read)
 	_, p.Pairs = u.oneDir.Size()
@@ -66,7 +66,7 @@ func (s *HostUnion) Keys() []roomfile.KeyID {
 func (s *HostUnion) Settings() []string { return slices.Sorted(maps.Keys(s.union.settings)) }
 
 // Overflow returns at least how many lines had a new pair that a limit left out.
-func (s *HostUnion) Overflow() uint64 { return s.union.counts.Recorded() }
+func (s *HostUnion) Overflow() uint64 { return s.union.counts.RecordedOverflow() }
 
 // Rooms returns the counts, sorted by hash.
 func (s *HostUnion) Rooms() []roomfile.Entry { return s.union.counts.Summary() }

@@ -24,9 +24,9 @@ type ownJournal struct {
 	file    *journal.File
 	name    string
 	writer  *journal.Writer
-	pending []byte        // records that are not in the file yet
-	leftOut *rooms.Counts // pairs dropped past maxPending; nil: none
-	lost    bool          // the name no longer leads to the file
+	pending []byte             // records that are not in the file yet
+	leftOut *rooms.DistinctSet // pairs dropped past maxPending; nil: none
+	lost    bool               // the name no longer leads to the file
 }
 
 // Journals are the journals that this process writes. One goroutine uses them, and
@@ -149,7 +149,7 @@ func (j *ownJournal) add(records []byte, waiting int) bool {
 		return false
 	}
 	if j.leftOut == nil {
-		j.leftOut = rooms.NewCounts(rooms.Limits{})
+		j.leftOut = rooms.NewDistinctSet(rooms.Limits{})
 	}
 	j.pending = append(j.pending, records[:room]...)
 	j.pending = j.leftOut.AppendDropped(j.pending, records[room:])

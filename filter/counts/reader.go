@@ -109,7 +109,7 @@ func (r *Reader) Read() (Day, error) {
 		Rooms:      r.rooms,
 		LowerBound: err == nil,
 		UpperBound: len(u.keys) > 1 || len(hosts.Keys) > 1,
-		Overflow:   u.counts.Recorded(),
+		Overflow:   u.counts.RecordedOverflow(),
 		Damaged:    damaged,
 		Hosts:      hosts,
 	}, nil

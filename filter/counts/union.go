@@ -18,9 +18,9 @@ import (
 // union is the union of one day's journals, and how far each has been read.
 type union struct {
 	day        civil.Day
-	counts     *rooms.Counts
-	oneDir     *rooms.Counts    // the same for the current DIR alone, in a HostUnion; else nil
-	read       map[string]int64 // offsets, by journal name
+	counts     *rooms.DistinctSet
+	oneDir     *rooms.DistinctSet // the same for the current DIR alone, in a HostUnion; else nil
+	read       map[string]int64   // offsets, by journal name
 	keys       map[[8]byte]bool
 	settings   map[string]bool
 	flawed     map[string]string // by journal name, why it could not be read completely; "" for one that ends within a frame
@@ -32,7 +32,7 @@ type union struct {
 }
 
 func newUnion(day civil.Day, limits rooms.Limits) *union {
-	return &union{day: day, counts: rooms.NewCounts(limits), read: map[string]int64{},
+	return &union{day: day, counts: rooms.NewDistinctSet(limits), read: map[string]int64{},
 		keys: map[[8]byte]bool{}, settings: map[string]bool{}, flawed: map[string]string{}, reported: map[string]bool{}}
 }
 
@@ -66,12 +66,21 @@ func namesOf(d *dir.Dir, dayOf func(string) (civil.Day, bool)) (map[civil.Day][]
 // follow reads what was appended to the day's journals since the last call. names may
 // be out of date: if a journal is gone, follow lists them again.
 func (u *union) follow(d *dir.Dir, names []string) error {
+	return EachJournal(names, func() ([]string, error) {
+		listed, err := journalNames(d)
+		return listed[u.day], err
+	}, func(name string) error { return u.followOne(d, name) })
+}
+
+// EachJournal calls do for each of a day's journals. names may be out of date: if do returns
+// fs.ErrNotExist for one, EachJournal lists them again, and starts over.
+func EachJournal(names []string, list func() ([]string, error), do func(name string) error) error {
 	var errs []error
 	for range 8 {
 		errs = errs[:0]
 		gone := false
 		for _, name := range names {
-			err := u.followOne(d, name)
+			err := do(name)
 			if errors.Is(err, fs.ErrNotExist) {
 				gone = true
 			} else if err != nil {
@@ -81,11 +90,10 @@ func (u *union) follow(d *dir.Dir, names []string) error {
 		if !gone {
 			break
 		}
-		listed, err := journalNames(d)
-		if err != nil {
+		var err error
+		if names, err = list(); err != nil {
 			return dir.Join(append(errs, err)...)
 		}
-		names = listed[u.day]
 	}
 	return dir.Join(errs...)
 }

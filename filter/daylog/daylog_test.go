@@ -335,7 +335,7 @@ func TestDeletedFilesAreClosed(t *testing.T) {
 	appendTest(t, d, "2026-11-09", "line\n")
 }
 
-// TestAppendWaits: who has the lock of one file, as a process of an earlier version has it,
+// TestAppendWaits: a process that holds the lock of one file, as one of an earlier version does,
 // is waited for once, also where lines of other days come in between. That wait and the one
 // for the lock of the lines share a second, but for the moment that other locks of earlier
 // versions get.

@@ -365,7 +365,7 @@ func TestTooLarge(t *testing.T) {
 	assert.Equal(t, "seen 2026-11-22T12:00:00Z\n", d.Read(t, ClockName))
 }
 
-// A key directory that lies below DIR is no other DIR.
+// A key directory below DIR is not a DIR of its own.
 func TestNested(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	d, _ := loggertest.OpenTest(t, path, Options{Keys: filepath.Join(path, "secret")})

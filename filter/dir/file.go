@@ -211,18 +211,11 @@ func makeDir(at int, name string, perm uint32) error {
 	return nil
 }
 
-// writeTemp creates a temporary file with the given data, synced if durable. It stays locked
-// until it is closed, so that Sweep can tell a leftover from a file being written. Until it
-// is locked its mode is secretMode, so that nobody else can take its lock. If it is swept
-// between its creation and its lock, it is lost, and renaming it fails with ENOENT.
-func writeTemp(at int, data []byte, mode uint32, durable bool) (name string, f *os.File, err error) {
-	return fillTemp(at, mode, durable, func(f *os.File) error {
-		_, err := f.Write(data)
-		return err
-	})
-}
-
-// fillTemp is writeTemp for data written by fill.
+// fillTemp creates a temporary file with the contents that fill writes, synced if durable. It
+// stays locked until it is closed, so that Sweep can tell a leftover from a file being
+// written. Until it is locked its mode is secretMode, so that nobody else can take its lock.
+// If it is swept between its creation and its lock, it is lost, and renaming it fails with
+// ENOENT.
 func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (name string, f *os.File, err error) {
 	name = tempName()
 	fd, err := openFile(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, secretMode)
@@ -252,7 +245,7 @@ func fillTemp(at int, mode uint32, durable bool, fill func(*os.File) error) (nam
 }
 
 // replaceFile replaces the file name atomically, or leaves it unchanged; durable is as in
-// writeTemp. The new file keeps the old one's group, and every restriction of its mode.
+// fillTemp. The new file keeps the old one's group, and every restriction of its mode.
 func replaceFile(at int, name string, data []byte, mode uint32, durable bool) error {
 	var old unix.Stat_t
 	gid := -1
@@ -267,21 +260,29 @@ func replaceFile(at int, name string, data []byte, mode uint32, durable bool) er
 	default:
 		return err
 	}
+	return renameTemp(at, mode, durable, func(f *os.File) error {
+		_, err := f.Write(data)
+		if err == nil && gid >= 0 {
+			// Without the right to set that group it keeps ours, which grants no more.
+			_ = unix.Fchown(int(f.Fd()), -1, gid)
+		}
+		return err
+	}, func(temp string) error { return rename(at, temp, name) })
+}
+
+// renameTemp creates a temporary file as fillTemp does, and gives it its name by rename;
+// again if another process sweeps it in between.
+func renameTemp(at int, mode uint32, durable bool, fill func(*os.File) error, rename func(temp string) error) error {
 	err := error(unix.ENOENT)
 	for tries := 0; err == unix.ENOENT && tries < maxSwept; tries++ {
 		var temp string
 		var f *os.File
-		if temp, f, err = writeTemp(at, data, mode, durable); err == unix.ENOENT {
+		if temp, f, err = fillTemp(at, mode, durable, fill); err == unix.ENOENT {
 			continue // swept
 		} else if err != nil {
 			return err
 		}
-		if gid >= 0 {
-			// Without the right to set that group it keeps ours, which grants no more.
-			_ = unix.Fchown(int(f.Fd()), -1, gid)
-		}
-		err = ignoringEINTR(func() error { return unix.Renameat(at, temp, at, name) })
-		if err != nil {
+		if err = rename(temp); err != nil {
 			remove(at, temp)
 		}
 		f.Close()
@@ -290,6 +291,10 @@ func replaceFile(at int, name string, data []byte, mode uint32, durable bool) er
 		return err
 	}
 	return syncDir(at)
+}
+
+func rename(at int, from, to string) error {
+	return ignoringEINTR(func() error { return unix.Renameat(at, from, at, to) })
 }
 
 // maxSwept bounds how often a temporary file is created again after another process has

@@ -42,7 +42,7 @@ func TestLogNames(t *testing.T) {
 	}
 }
 
-// TestTrafficNames: what stands beside a day's figures is hushpipe's own, and is none.
+// TestTrafficNames: the files next to a day's figures are hushpipe's own, but not figures.
 func TestTrafficNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"traffic-2026-11-22.txt": "", "traffic-2026-11-22.txt.partial": ".partial", "traffic-2026-11-22.hosts": ".hosts", "traffic-2026-11-22.txt.gz": ".gz",

@@ -45,23 +45,7 @@ func (d *Dir) CreateFile(sub, name string, fill func(*os.File) error) error {
 		return err
 	}
 	defer unix.Close(at)
-	err = error(unix.ENOENT)
-	for tries := 0; err == unix.ENOENT && tries < maxSwept; tries++ {
-		var temp string
-		var f *os.File
-		if temp, f, err = fillTemp(at, modeIn(sub, name), isDurable(sub), fill); err == unix.ENOENT {
-			continue // swept
-		} else if err != nil {
-			break
-		}
-		if err = ignoringEINTR(func() error { return unix.Renameat(at, temp, at, name) }); err != nil {
-			remove(at, temp)
-		}
-		f.Close()
-	}
-	if err == nil && isDurable(sub) {
-		err = syncDir(at)
-	}
+	err = renameTemp(at, modeIn(sub, name), isDurable(sub), fill, func(temp string) error { return rename(at, temp, name) })
 	return d.Error("create", sub, name, err)
 }
 
@@ -86,8 +70,7 @@ func (d *Dir) Rename(sub, from, to string) error {
 		return err
 	}
 	defer unix.Close(at)
-	err = ignoringEINTR(func() error { return unix.Renameat(at, from, at, to) })
-	return d.Error("rename", sub, from, err)
+	return d.Error("rename", sub, from, rename(at, from, to))
 }
 
 // LeadsTo reports whether a name in DIR still leads to the open file held. If that cannot be

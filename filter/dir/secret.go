@@ -29,23 +29,10 @@ func (d *Dir) CreateSecret(sub, name string, secret [secretSize]byte) error {
 		return err
 	}
 	defer unix.Close(at)
-	err = error(unix.ENOENT)
-	for tries := 0; err == unix.ENOENT && tries < maxSwept; tries++ {
-		var temp string
-		var f *os.File
-		if temp, f, err = writeTemp(at, secret[:], secretMode, true); err == unix.ENOENT {
-			continue // swept
-		} else if err != nil {
-			break
-		}
-		if err = renameNoReplace(at, temp, name); err != nil {
-			remove(at, temp)
-		}
-		f.Close()
-	}
-	if err == nil {
-		err = syncDir(at)
-	}
+	err = renameTemp(at, secretMode, true, func(f *os.File) error {
+		_, err := f.Write(secret[:])
+		return err
+	}, func(temp string) error { return renameNoReplace(at, temp, name) })
 	return d.Error("create", sub, name, err)
 }
 

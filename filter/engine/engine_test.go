@@ -40,7 +40,7 @@ func TestServersThatAreGone(t *testing.T) {
 	assert.ElementsMatch(t, addresses, slices.Collect(maps.Keys(e.nodes)))
 }
 
-// TestSlotsUnknown: whoever may not ask a cluster for its slots is told so.
+// TestSlotsUnknown: without permission to ask a cluster for its slots, the error says so.
 func TestSlotsUnknown(t *testing.T) {
 	servers, addresses := enginetest.Cluster(t)
 	e, err := Open(Config{Addresses: addresses})
@@ -145,7 +145,7 @@ func (s slow) Error() string { return string(s) }
 func (slow) Timeout() bool   { return true }
 func (slow) Temporary() bool { return true }
 
-// TestSilentWhileConnecting: what was not answered is told.
+// TestSilentWhileConnecting: the error names the operation that got no answer.
 func TestSilentWhileConnecting(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
 		{"dial tcp 127.0.0.1:6379: i/o timeout", "the engine: dial tcp 127.0.0.1:6379: no answer"},

@@ -62,7 +62,7 @@ func (p *place) write(host string, day civil.Day, key byte, room, addresses stri
 	return path
 }
 
-// lived writes what the process of a host says of itself at a time.
+// lived writes the record of a host's process at a time.
 func (p *place) lived(host string, now time.Time, days ...civil.Day) {
 	p.Helper()
 	record := map[string]any{"written": now, "days": map[string]any{civil.DayOf(now).String(): map[string]any{}}}
@@ -340,7 +340,7 @@ func TestHostBeginsAnew(t *testing.T) {
 	}
 }
 
-// TestRosterComesLast: a roster says no more than what the room file and its mark have.
+// TestRosterComesLast: a roster has no more than the room file and its mark.
 func TestRosterComesLast(t *testing.T) {
 	for _, name := range []string{dir.RoomFile(today), dir.PartialMark(today)} {
 		t.Run(name, func(t *testing.T) {

@@ -76,7 +76,7 @@ func (h *host) key() [32]byte {
 	return [32]byte(*h.ring.Key(h.today(), calendar.Open))
 }
 
-// keys returns those that lie there.
+// keys returns the keys in the directory.
 func (h *host) keys() map[civil.Day][32]byte {
 	d := h.open()
 	defer d.Close()
@@ -320,7 +320,7 @@ func TestRoomSecretUnstored(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(h.path, dir.SeedName))
 }
 
-// TestKeyOfDayBefore: a state that moved on says nothing of a key that it has made.
+// TestKeyOfDayBefore: nothing is reported about a stored key after the state has advanced.
 func TestKeyOfDayBefore(t *testing.T) {
 	h := newHost(t, at(today, 12, 0))
 	h.give(NewSeed("meet", h.now))
@@ -338,7 +338,7 @@ func TestKeyOfDayBefore(t *testing.T) {
 	assert.Equal(t, []string{h.path + ": the fleet's key of 2026-11-22 is not known to this host: the counts of that day are an upper bound"}, h.said)
 }
 
-// TestKeysElsewhere: keys that no filter looks for are told.
+// TestKeysElsewhere: keys in a directory that no filter uses are reported.
 func TestKeysElsewhere(t *testing.T) {
 	h := newHost(t, at(today, 12, 0))
 	keys := t.TempDir()
@@ -436,7 +436,7 @@ func TestClockInDoubt(t *testing.T) {
 	assert.Contains(t, h.said[0], "is not known to this host")
 }
 
-// TestRoomSecret: one that a host has stays, and where it differs that is told.
+// TestRoomSecret: a host's secret stays, and a difference is reported.
 func TestRoomSecret(t *testing.T) {
 	for _, hmac := range []bool{false, true} {
 		t.Run(fmt.Sprint(hmac), func(t *testing.T) {

@@ -127,7 +127,7 @@ func (p *place) figures(day civil.Day) string {
 	return string(text)
 }
 
-// total is what the file of a day says of people.
+// total returns the figures of people in a day's file.
 func (p *place) total(day civil.Day) string {
 	for line := range strings.Lines(p.figures(day)) {
 		if rest, ok := strings.CutSuffix(line, " people\n"); ok && strings.HasPrefix(rest, "total ") {
@@ -359,7 +359,7 @@ func TestTrafficOfLostHosts(t *testing.T) {
 	})
 }
 
-// TestTrafficByOtherOptions: the figures mix both, by the strictest bounds, and say so.
+// TestTrafficByOtherOptions: the figures mix both, under the strictest bounds, and record that.
 func TestTrafficByOtherOptions(t *testing.T) {
 	p := newPlace(t)
 	long := traffic.Defaults()
@@ -543,7 +543,7 @@ func TestTrafficFilesArePrivate(t *testing.T) {
 	assert.NotContains(t, p.figures(today+1), " /b\n")
 }
 
-// TestTrafficRosterComesLast: a roster says no more than what the file and its mark have.
+// TestTrafficRosterComesLast: a roster has no more than the file and its mark.
 func TestTrafficRosterComesLast(t *testing.T) {
 	for _, name := range []string{dir.TrafficFile(today), dir.TrafficMark(today)} {
 		t.Run(name, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 // Opened has the open groups. The reader polls it with Turn and Since; any goroutine may
 // call its methods.
 type Opened struct {
-	cfg  *Config
-	turn atomic.Uint64 // incremented when groups open
+	cfg        *Config
+	generation atomic.Uint64 // incremented when groups open
 
 	mu   sync.Mutex // guards days; never held during I/O
 	days map[civil.Day]*dayGroups
@@ -38,8 +38,8 @@ func (o *Opened) isOver(day civil.Day) bool {
 	return !now.Before(Deadline(day, now.Location())) && o.cfg.Window().DoubtUntil.IsZero()
 }
 
-// Turn changes whenever groups open.
-func (o *Opened) Turn() uint64 { return o.turn.Load() }
+// Generation changes whenever groups open.
+func (o *Opened) Generation() uint64 { return o.generation.Load() }
 
 // Since returns the open groups of a day, without the first n.
 func (o *Opened) Since(day civil.Day, n int) []pseudonym.Group {
@@ -88,7 +88,7 @@ func (o *Opened) open(day civil.Day, list []pseudonym.Group) {
 		}
 	}
 	if len(list) > 0 {
-		o.turn.Add(1)
+		o.generation.Add(1)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"hushpipe/filter/counts"
@@ -66,7 +65,7 @@ func (d *Day) IsUnder(keyID [8]byte) bool {
 
 // union is the union of a day's journals, and how far each has been read.
 type union struct {
-	counts   *rooms.Counts
+	counts   *rooms.DistinctSet
 	read     map[string]int64
 	keys     map[[8]byte]bool // by their ids
 	maxLeast int              // largest minimum in a header
@@ -74,7 +73,7 @@ type union struct {
 }
 
 func newUnion(limits rooms.Limits) *union {
-	return &union{counts: rooms.NewCounts(limits), read: map[string]int64{}, keys: map[[8]byte]bool{}}
+	return &union{counts: rooms.NewDistinctSet(limits), read: map[string]int64{}, keys: map[[8]byte]bool{}}
 }
 
 // people returns the number of people behind a group.
@@ -82,7 +81,7 @@ func (u *union) people(group pseudonym.Group) int {
 	n := 0
 	for i := range group.Fields() {
 		field := group.Field(i)
-		if of := int(u.counts.Of(&field)); i == 0 || of < n {
+		if of := int(u.counts.Addresses(&field)); i == 0 || of < n {
 			n = of
 		}
 	}
@@ -92,26 +91,10 @@ func (u *union) people(group pseudonym.Group) int {
 // follow reads what was appended to the journals of a day, and calls found with the group of
 // each record. names may be out of date: if a journal is gone, follow lists them again.
 func (u *union) follow(d *dir.Dir, day civil.Day, names []string, found func(pseudonym.Group)) error {
-	var errs []error
-	for range 8 {
-		errs = errs[:0]
-		gone := false
-		for _, name := range names {
-			err := u.followOne(d, name, found)
-			if gone = gone || errors.Is(err, fs.ErrNotExist); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				errs = append(errs, err)
-			}
-		}
-		if !gone {
-			break
-		}
+	return counts.EachJournal(names, func() ([]string, error) {
 		listed, err := counts.TypedNames(d)
-		if err != nil {
-			return dir.Join(append(errs, err)...)
-		}
-		names = listed[day]
-	}
-	return dir.Join(errs...)
+		return listed[day], err
+	}, func(name string) error { return u.followOne(d, name, found) })
 }
 
 func (u *union) followOne(d *dir.Dir, name string, found func(pseudonym.Group)) error {

@@ -168,7 +168,7 @@ func (r *Releaser) release(d *dir.Dir, day civil.Day, typed []string) error {
 		r.unions[day] = u
 	}
 	err := r.opened.openBy(d, day, u, typed)
-	if u.counts.Recorded()+u.counts.Overflow() > 0 && !r.reported[day] {
+	if u.counts.RecordedOverflow()+u.counts.Overflow() > 0 && !r.reported[day] {
 		r.reported[day] = true
 		r.cfg.Report.Log("people"+day.String(), fmt.Sprintf("%s: too many groups or people on %s; those past the bound open nothing; hint: give more with --max-rooms and --max-pairs", r.cfg.Path, day))
 	}

@@ -38,7 +38,7 @@ func (g *Guard) appendPlain(dst, text []byte) []byte {
 
 // appendDashed appends the pseudonym of a dashed address, which text spells.
 func (g *Guard) appendDashed(dst, text []byte, d dashed) []byte {
-	if g.Cipher.Keeps() {
+	if g.Cipher.KeepsAddresses() {
 		return append(dst, text...)
 	}
 	g.low = g.low[:0]

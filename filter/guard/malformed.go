@@ -70,7 +70,7 @@ func (g *Guard) appendBroken(dst, text []byte) []byte {
 // bounds of the line.
 func (g *Guard) appendPlaced(dst, name []byte) []byte {
 	switch {
-	case g.Cipher.Keeps():
+	case g.Cipher.KeepsAddresses():
 		return append(dst, name...)
 	case !g.affords(len(name)) || len(name) > MaxName:
 		return append(dst, struck...)

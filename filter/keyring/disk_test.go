@@ -123,8 +123,8 @@ func TestKeyIsOverwritten(t *testing.T) {
 	assert.ErrorContains(t, err, "was overwritten, to be deleted; hint: remove it")
 }
 
-// TestKeyBeingDeleted: whoever comes upon a key between the overwriting and the end of
-// its file is told that there is none, and never that something is wrong.
+// TestKeyBeingDeleted: a reader that opens a key between its overwriting and the end of
+// its file gets "no key", and never an error.
 func TestKeyBeingDeleted(t *testing.T) {
 	d, said := loggertest.New(t)
 	for range 10 {

@@ -95,7 +95,8 @@ func (c *Collector) Step() error {
 		}
 		c.engine, c.checkedAll = e, time.Time{}
 	}
-	d, err := dir.Open(c.cfg.Path, dir.Options{Keys: c.cfg.Keys, Create: true, Notify: func(msg string) { c.cfg.Log(msg, msg) }})
+	today := civil.DayOf(now)
+	d, m, err := openMember(c.cfg.Path, c.cfg.Keys, today, c.cfg.Log)
 	if err != nil {
 		return err
 	}
@@ -105,11 +106,6 @@ func (c *Collector) Step() error {
 		if _, err := c.engine.Check(now); err != nil {
 			return err
 		}
-	}
-	today := civil.DayOf(now)
-	m, err := join(d, today)
-	if err != nil {
-		return err
 	}
 	keep, err := keptFor(d)
 	if err != nil {

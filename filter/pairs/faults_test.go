@@ -110,7 +110,7 @@ func TestAppendOnly(t *testing.T) {
 		require.Len(t, files, 1)
 		text, err := os.ReadFile(files[0])
 		require.NoError(t, err)
-		pairs := bytes.LastIndex(text, []byte("SADD")) // behind it is what tells of the host alone
+		pairs := bytes.LastIndex(text, []byte("SADD")) // after it, only the host's record follows
 		require.NoError(t, os.Truncate(files[0], random.Int64N(int64(max(pairs, 1)))))
 		m.said = nil
 		m.engine.Run()
@@ -182,7 +182,7 @@ func TestTwins(t *testing.T) {
 	m.same()
 }
 
-// TestTwoOfOneName: two hosts of one name are told.
+// TestTwoOfOneName: two hosts of one name are reported.
 func TestTwoOfOneName(t *testing.T) {
 	m := newMeet(t, "web1", "web2")
 	m.hosts[1].cfg.Host = "web1"
@@ -206,7 +206,7 @@ func TestOtherSecret(t *testing.T) {
 	assert.NotContains(t, m.roster(m.today()), "web2")
 }
 
-// TestOtherSettings: a host that counts by other settings is told.
+// TestOtherSettings: a host with other settings is reported.
 func TestOtherSettings(t *testing.T) {
 	m := newMeet(t, "web1", "web2")
 	m.log(m.hosts[0], 500)
@@ -217,7 +217,7 @@ func TestOtherSettings(t *testing.T) {
 	assert.Equal(t, []string{m.dir("count") + ": " + m.today().String() + ": counted under several settings: the counts mix them; hint: give all hosts the same flags, and the same room-secret where there is one"}, m.said)
 }
 
-// TestForeign: what somebody else wrote under the fleet's names is told, and not counted.
+// TestForeign: data that somebody else wrote under the fleet's names is reported, and not counted.
 func TestForeign(t *testing.T) {
 	m := newMeet(t, "web1")
 	m.logAll(500)

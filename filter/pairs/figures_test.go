@@ -32,7 +32,7 @@ func TestFigures(t *testing.T) {
 	assert.Equal(t, len(m.counted(first)), f.Today.Rooms)
 	assert.Empty(t, f.Yesterday.Day)
 
-	// The engine does not answer: what was known stays, and says from when it is.
+	// The engine does not answer: the figures stay, with the time that they are from.
 	m.engine.Kill()
 	was := f.Collected
 	m.now = m.now.Add(time.Minute)

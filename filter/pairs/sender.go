@@ -75,8 +75,8 @@ type sending struct {
 	code       *code
 	expire     time.Time
 	tail       *counts.Tail
-	overflow   *rooms.Counts // pairs that the journals record as not counted
-	foreign    bool          // the journals have invalid records
+	overflow   *rooms.DistinctSet // pairs that the journals record as not counted
+	foreign    bool               // the journals have invalid records
 	parts      [parts]part
 	incomplete bool   // some journals could not be read when parts were sent again
 	claim      string // the sealed claim that proves that the engine's day is this fleet's; "": not checked
@@ -104,16 +104,12 @@ func (s *Sender) Step() error {
 		}
 		s.engine, s.renewed = e, time.Time{}
 	}
-	d, err := dir.Open(s.cfg.Path, dir.Options{Keys: s.cfg.Keys, Create: true, Notify: func(msg string) { s.cfg.Log(msg, msg) }})
+	today := civil.DayOf(now)
+	d, m, err := openMember(s.cfg.Path, s.cfg.Keys, today, s.cfg.Log)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	today := civil.DayOf(now)
-	m, err := join(d, today)
-	if err != nil {
-		return err
-	}
 	renew := now.Sub(s.renewed).Abs() >= renewal
 	if renew {
 		persists, err := s.engine.Check(now)
@@ -187,6 +183,20 @@ type member struct {
 	since civil.Day
 }
 
+// openMember opens a DIR and its membership in the fleet.
+func openMember(path, keys string, today civil.Day, log func(topic, line string)) (*dir.Dir, member, error) {
+	d, err := dir.Open(path, dir.Options{Keys: keys, Create: true, Notify: func(msg string) { log(msg, msg) }})
+	if err != nil {
+		return nil, member{}, err
+	}
+	m, err := join(d, today)
+	if err != nil {
+		d.Close()
+		return nil, m, err
+	}
+	return d, m, nil
+}
+
 // join returns the membership in DIR/fleet, creating it on the first day. A copy of DIR has
 // the same.
 func join(d *dir.Dir, today civil.Day) (member, error) {
@@ -231,7 +241,7 @@ func (s *Sender) day(d *dir.Dir, m member, day civil.Day, keep calendar.Period, 
 		if err != nil {
 			return dayError{err}
 		}
-		of = &sending{code: newCode(s.cfg.Fleet, day, key), tail: counts.NewTail(day), overflow: rooms.NewCounts(rooms.NoLimits)}
+		of = &sending{code: newCode(s.cfg.Fleet, day, key), tail: counts.NewTail(day), overflow: rooms.NewDistinctSet(rooms.NoLimits)}
 		s.days[day] = of
 	}
 	of.expire = expiry(day, keep)
@@ -342,7 +352,7 @@ func (s *Sender) send(d *dir.Dir, of *sending, id string, tail *counts.Tail, wan
 				if batch[i] == nil {
 					batch[i] = map[[20]byte][]uint64{}
 				}
-				batch[i][*hash] = append(batch[i][*hash], max(fp, 1)) // as rooms.Counts has it
+				batch[i][*hash] = append(batch[i][*hash], max(fp, 1)) // as rooms.DistinctSet does
 				n++
 			}) != nil || of.foreign
 			return n < batchSize && len(tokens) < batchSize
@@ -464,7 +474,7 @@ func (t *twins) step(now time.Time) (line string) {
 // putRecord puts the host's record if it has changed, and once a minute, and returns the
 // engine's claim of the day.
 func (s *Sender) putRecord(d *dir.Dir, of *sending, m member, day civil.Day, now time.Time, renew bool) (held string, err error) {
-	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Since: m.since.String(), Keep: int(s.keep), Pairs: of.tail.Pairs(), Overflow: of.overflow.Recorded(), Resends: s.resends, Confined: s.cfg.Confined, Claim: claimID(of.claim),
+	r := record{Name: s.cfg.Host, Seen: now.Truncate(time.Second), Since: m.since.String(), Keep: int(s.keep), Pairs: of.tail.Pairs(), Overflow: of.overflow.RecordedOverflow(), Resends: s.resends, Confined: s.cfg.Confined, Claim: claimID(of.claim),
 		Closed: civil.DayOf(now.Add(-lateLines)) > day && !of.tail.Flawed() && !of.foreign}
 	if !renew && of.lastRecord.Name != "" && r.Closed == of.lastRecord.Closed && (r.Closed || r.Pairs == of.lastRecord.Pairs) {
 		return of.claim, nil

@@ -11,7 +11,7 @@ import (
 	"hushpipe/filter/dir"
 )
 
-// wipedBefore is an engine that is wiped just before a host tells of itself.
+// wipedBefore is an engine that is wiped just before a host puts its record.
 type wipedBefore struct {
 	*checked
 	wipe func()
@@ -89,7 +89,7 @@ func TestLowerBoundOfWiped(t *testing.T) {
 	m.restart(m.hosts[1])
 	m.log(m.hosts[1], 500)
 	require.NoError(t, m.hosts[1].Step())
-	// web1 has told of itself just before it finds out.
+	// web1 has put its record just before it finds out.
 	e, err := m.open()
 	require.NoError(t, err)
 	_, err = e.Put(of.roster(), m.id("web1"), record, "", m.now.AddDate(0, 0, 1))

@@ -134,7 +134,7 @@ const (
 	person = `from = 2026-12-11, until = 2026-12-20, for = "Jane Doe"`
 )
 
-// TestLog: the log says on which days streams were active, and no more.
+// TestLog: the log has the days on which streams were active, and no more.
 func TestLog(t *testing.T) {
 	path, d := open(t)
 	record(t, d, "2026-11-01", stages(t, "", person))
@@ -304,7 +304,7 @@ func TestFollowUnknown(t *testing.T) {
 	assert.NoError(t, err)
 	assert.Empty(t, closed)
 
-	// The text of a newer version: the log alone tells which days are left, and not of whom.
+	// The text of a newer version: only the log has the days that are left, and it does not have the users.
 	_, d, f = start()
 	newer := policies.NewEntry(at(t, "2026-11-21"), p, p.Openings(nil))
 	newer.Digest = strings.Repeat("0", 64)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// addr is for addresses that stand in a test.
+// addr parses addresses in tests.
 func addr(tb testing.TB, s string) Addr {
 	tb.Helper()
 	a, ok := ParseAddr([]byte(s))

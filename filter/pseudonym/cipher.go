@@ -61,7 +61,7 @@ func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, "Cipher("+c.mod
 func (c *Cipher) AppendAddr(dst []byte, a Addr) []byte {
 	switch c.mode.kind {
 	case mask:
-		return c.mode.Left(a).AppendTo(dst)
+		return c.mode.Remainder(a).AppendTo(dst)
 	case drop:
 		return append(dst, '-')
 	case keep:
@@ -191,8 +191,8 @@ func (c *Cipher) Reveal(a Addr) (Addr, bool) {
 	return c.perm.decrypt(a), true
 }
 
-// Keeps reports whether the mode leaves addresses unchanged.
-func (c *Cipher) Keeps() bool { return c.mode.kind == keep }
+// KeepsAddresses reports whether the mode leaves addresses unchanged.
+func (c *Cipher) KeepsAddresses() bool { return c.mode.kind == keep }
 
 // IsMasked reports whether an address is a network as mask produces it.
 func (c *Cipher) IsMasked(a Addr) bool {

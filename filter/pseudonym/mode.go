@@ -74,9 +74,9 @@ func (m Mode) InClear() bool {
 // Reversible reports whether Reveal can return the address behind a pseudonym.
 func (m Mode) Reversible() bool { return m.kind == ipcrypt || m.kind == pfx }
 
-// Left returns the part of an address that still tells people apart: for mask its first
+// Remainder returns the part of an address that still tells people apart: for mask its first
 // bits, for drop the zero Addr, otherwise all of it.
-func (m Mode) Left(a Addr) Addr {
+func (m Mode) Remainder(a Addr) Addr {
 	switch {
 	case m.kind == drop:
 		return Addr{}

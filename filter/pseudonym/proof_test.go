@@ -63,7 +63,7 @@ func TestProof(t *testing.T) {
 		if string(all.AppendAddr(nil, a)) == Mark6 {
 			clear++
 		}
-		// A pseudonym under a key that nobody has is told by its form.
+		// A pseudonym under an unknown key is recognized by its form.
 		foreign, _ := ParseAddr(New(&other, Mode{}).AppendAddr(nil, a))
 		none := NewProof(nil, []Mode{{}})
 		assert.Equal(t, foreign.AppendTo(nil), none.AppendAddr(nil, foreign))

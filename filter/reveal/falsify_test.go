@@ -201,7 +201,7 @@ func TestFalsifyRefuses(t *testing.T) {
 	assert.Equal(t, "another program was at it\n"+six+" b\n", f.text())
 }
 
-// TestFalsifyKeepsTimes: the time of a file that is dated far ahead tells when it expires.
+// TestFalsifyKeepsTimes: a file dated far ahead expires by its modification time.
 func TestFalsifyKeepsTimes(t *testing.T) {
 	for ahead, kept := range map[civil.Day]bool{day - 100: true, day - 2: true, day - 1: false, day: false, day + 5: false} {
 		f := newDayFile(t, six+" a\n")

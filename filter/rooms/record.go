@@ -17,7 +17,7 @@ func AppendRecord(dst []byte, hash *[20]byte, fp uint64) []byte {
 }
 
 // A record whose hash begins with overflowMark, which is the hash of no known name, counts
-// pairs that were not counted: the other 8 bytes are the overflowID of the Counts that
+// pairs that were not counted: the other 8 bytes are the overflowID of the set that
 // dropped them, and the fingerprint is replaced by how many it had dropped by then. Of
 // several records with one id the largest applies.
 var overflowMark [12]byte
@@ -34,7 +34,7 @@ type overflow struct {
 // appendOverflow appends a record of the Overflow if that has grown enough since the last
 // one: by one up to 64, then by a 64th, so that a client that causes it cannot fill the
 // disk.
-func (c *Counts) appendOverflow(dst []byte) []byte {
+func (c *DistinctSet) appendOverflow(dst []byte) []byte {
 	o := &c.overflow
 	if o.n <= o.next {
 		return dst
@@ -47,9 +47,9 @@ func (c *Counts) appendOverflow(dst []byte) []byte {
 	return binary.BigEndian.AppendUint64(dst, o.n)
 }
 
-// AppendNew counts a pair, see add, and appends what the journal needs: the pair's record if
+// AppendIfNew counts a pair, see add, and appends what the journal needs: the pair's record if
 // it is new, nothing if it is known, an overflow record if it is past a limit.
-func (c *Counts) AppendNew(dst []byte, hash *[20]byte, fp uint64) []byte {
+func (c *DistinctSet) AppendIfNew(dst []byte, hash *[20]byte, fp uint64) []byte {
 	if c.add(hash, fp) {
 		return AppendRecord(dst, hash, fp)
 	}
@@ -58,7 +58,7 @@ func (c *Counts) AppendNew(dst []byte, hash *[20]byte, fp uint64) []byte {
 
 // AppendDropped counts records as dropped, and appends the overflow records that the journal
 // needs. Overflow records among them are kept.
-func (c *Counts) AppendDropped(dst, records []byte) []byte {
+func (c *DistinctSet) AppendDropped(dst, records []byte) []byte {
 	for ; len(records) > 0; records = records[RecordSize:] {
 		if [12]byte(records) == overflowMark {
 			dst = append(dst, records[:RecordSize]...)
@@ -72,12 +72,12 @@ func (c *Counts) AppendDropped(dst, records []byte) []byte {
 
 // Apply adds the records of a payload. It refuses a payload that does not consist of whole
 // records, and then adds none of them.
-func (c *Counts) Apply(payload []byte) error {
+func (c *DistinctSet) Apply(payload []byte) error {
 	return c.ApplyTo(payload, func(hash *[20]byte, fp uint64) { c.add(hash, fp) })
 }
 
 // ApplyTo is Apply, except that pairs go to add, and c only records the overflow.
-func (c *Counts) ApplyTo(payload []byte, add func(hash *[20]byte, fp uint64)) error {
+func (c *DistinctSet) ApplyTo(payload []byte, add func(hash *[20]byte, fp uint64)) error {
 	if len(payload)%RecordSize != 0 {
 		return fmt.Errorf("payload of %d bytes is not made of records of %d", len(payload), RecordSize)
 	}

@@ -39,12 +39,12 @@ type stream struct {
 	path        string // "" for files named individually
 	files       map[civil.Day][]string
 	partial     map[civil.Day]bool // the counts are a lower bound, or not of all hosts
-	several     map[civil.Day]bool // counted under several keys
+	manyKeys    map[civil.Day]bool // counted under several keys
 	first, last civil.Day          // of files; first is after last if there are none
 }
 
 func newStream(path string) *stream {
-	return &stream{path: path, files: map[civil.Day][]string{}, partial: map[civil.Day]bool{}, several: map[civil.Day]bool{}, first: LastDay, last: FirstDay}
+	return &stream{path: path, files: map[civil.Day][]string{}, partial: map[civil.Day]bool{}, manyKeys: map[civil.Day]bool{}, first: LastDay, last: FirstDay}
 }
 
 // Find finds the room files in paths: each directory, searched recursively, is a stream of
@@ -156,7 +156,7 @@ func (a *Archive) add(s *stream, path string, st fs.FileInfo, asked bool, seen m
 		}
 		s.partial[day] = s.partial[day] || err != nil || !hosts.IsWhole()
 		if len(hosts.Keys) > 1 {
-			s.several[day] = true
+			s.manyKeys[day] = true
 		}
 		return
 	}
@@ -184,7 +184,7 @@ func readRoster(path string) (roomfile.Roster, error) {
 // sorted: an address on two of them counts twice.
 func (a *Archive) UpperBound(first, last civil.Day) (days []civil.Day) {
 	for _, s := range a.streams {
-		for day := range s.several {
+		for day := range s.manyKeys {
 			if first <= day && day <= last && len(s.files[day]) > 0 {
 				days = append(days, day)
 			}

@@ -216,7 +216,7 @@ func TestNoPlainFile(t *testing.T) {
 		assert.Equal(t, 3, r.Total.Missing)
 		assert.Equal(t, uint64(5), r.Total.Participants)
 	}
-	// Years that lie on another disk are not left out in silence.
+	// Years on another disk are not silently left out.
 	require.NoError(t, os.Mkdir(dir+"/years", 0o700))
 	require.NoError(t, os.Symlink(dir+"/a", dir+"/years/2026"))
 	_, faults := read(dir, report.ByDay, 2, "", "", "years")

@@ -120,7 +120,7 @@ func spellings(day civil.Day) []string {
 	return append(forms, fmt.Sprintf("%d%.3s%d", d, time.Month(m), y), fmt.Sprintf("%02d-%.3s-%d", d, time.Month(m), y))
 }
 
-// spells is what dayOf should be, without regard to what stands around a date.
+// spells is the specification of dayOf, without regard to the text around a date.
 func spells(path string, day civil.Day) bool {
 	y, m, d := day.Date()
 	name := filepath.Base(path)

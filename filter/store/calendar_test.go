@@ -232,7 +232,7 @@ func TestClockJumps(t *testing.T) {
 		keys := b.names(dir.Keys)
 		b.pass(s, time.Second)
 		b.set(b.cfg.Now().Add(15 * days))
-		// Lines bear the new time before anything else notices it.
+		// Lines have the new time before anything else notices it.
 		b.feed(f, s, users(today+15, "b", 1, 1))
 		b.feed(f, s, users(today, "a", 2, 2)+users(today-13, "a", 2, 2))
 		b.tick(s)
@@ -397,7 +397,7 @@ func TestUnreadableSecret(t *testing.T) {
 	assert.NotEqual(t, "3 a\n", b.rooms(today))
 }
 
-// No room file says that a day had no rooms where nobody could look for them.
+// No room file claims a day without rooms if nobody could count them.
 func TestNoRoomFileWithoutTheSecret(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Secret = true

@@ -189,7 +189,7 @@ func (b *bed) feedOnce(s *Store) {
 	}
 }
 
-// quiet reports whether nothing was said but what was put right.
+// quiet reports whether nothing was printed except repairs.
 func (b *bed) quiet() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -202,7 +202,7 @@ func (b *bed) quiet() bool {
 	return true
 }
 
-// tree describes all that lies below root.
+// tree describes everything below root.
 func tree(t *testing.T, root string) (all []string) {
 	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		require.NoError(t, err)

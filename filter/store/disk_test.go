@@ -23,7 +23,7 @@ func TestFaultAtTheDayChange(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		path []string
-		dir  bool // a directory lies there, else a file
+		dir  bool // a directory is there, else a file
 	}{
 		{"the log", []string{logFile(today + 1)}, true},
 		{"the keys", []string{dir.Keys}, false},

@@ -79,8 +79,8 @@ func TestRecount(t *testing.T) {
 		require.NoError(t, err)
 		return string(text)
 	}
-	count := func(n uint64) map[civil.Day]rooms.Sum {
-		return map[civil.Day]rooms.Sum{day: {Rooms: []roomfile.Entry{{Hash: [20]byte{1}, Count: n}}}}
+	count := func(n uint64) map[civil.Day]rooms.DayCounts {
+		return map[civil.Day]rooms.DayCounts{day: {Rooms: []roomfile.Entry{{Hash: [20]byte{1}, Count: n}}}}
 	}
 	const hash = " 0100000000000000000000000000000000000000\n"
 	require.NoError(t, s.Expired(count(3)))
@@ -90,10 +90,10 @@ func TestRecount(t *testing.T) {
 	require.NoError(t, s.Recount(count(2)))
 	require.Equal(t, "2"+hash, read())
 	require.NoFileExists(t, path+".partial")
-	require.NoError(t, s.Recount(map[civil.Day]rooms.Sum{day: {Partial: true}}))
+	require.NoError(t, s.Recount(map[civil.Day]rooms.DayCounts{day: {Partial: true}}))
 	require.Empty(t, read())
 	require.FileExists(t, path+".partial", "pairs were left out")
-	require.NoError(t, s.Recount(map[civil.Day]rooms.Sum{day: {}}))
+	require.NoError(t, s.Recount(map[civil.Day]rooms.DayCounts{day: {}}))
 	require.NoFileExists(t, path+".partial")
 	require.NoError(t, s.Close())
 }
@@ -111,7 +111,7 @@ func TestRecountAcrossMidnight(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o750))
 	require.NoError(t, os.WriteFile(path, []byte("3 0100000000000000000000000000000000000000\n"), 0o640))
 	clock.Add(int64(24 * time.Hour))
-	require.NoError(t, s.Recount(map[civil.Day]rooms.Sum{day: {}}))
+	require.NoError(t, s.Recount(map[civil.Day]rooms.DayCounts{day: {}}))
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NotEmpty(t, text)

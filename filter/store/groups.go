@@ -125,8 +125,8 @@ func untilDeadline(now time.Time) time.Duration {
 	return max(left, time.Millisecond)
 }
 
-// Tell counts people in groups, from records that the filter made; see filter.Holder.
-func (s *Store) Tell(day civil.Day, keyID [8]byte, records []byte) {
+// CountPeople counts people in groups, from records that the filter made; see filter.Holder.
+func (s *Store) CountPeople(day civil.Day, keyID [8]byte, records []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var d *dir.Dir

@@ -123,9 +123,9 @@ func (m *mortal) AppendHour(day civil.Day, hour int, lines []byte) (int, error) 
 	return m.Store.AppendHour(day, hour, lines)
 }
 
-func (m *mortal) Tell(day civil.Day, keyID [8]byte, records []byte) {
+func (m *mortal) CountPeople(day civil.Day, keyID [8]byte, records []byte) {
 	if m.lives() {
-		m.Store.Tell(day, keyID, records)
+		m.Store.CountPeople(day, keyID, records)
 	}
 }
 
@@ -175,7 +175,7 @@ func (w *worker) round(t testing.TB) {
 	}
 }
 
-// person is who sends a line, and what comes back.
+// person is the sender of a line, and the expected result.
 type person struct {
 	addr, user string
 	status     int
@@ -193,7 +193,7 @@ func (b *groupBed) lineAt(day civil.Day, hour int, p person) string {
 	return fmt.Sprintf("%s - %s [%02d/%s/%d:%02d:00:00 +0000] \"GET /%d HTTP/1.1\" %d 5\n", p.addr, p.user, d, time.Month(m).String()[:3], y, hour, b.n, p.status)
 }
 
-// treated is what is to stand in the file of the line.
+// treated is the expected line in the file.
 func treated(line string) string {
 	if line[0] == '{' {
 		var l struct {
@@ -295,7 +295,7 @@ func (s *script) next(n int) int {
 	return int(b) % n
 }
 
-// anybody is one of some people, who may spell himself in many ways.
+// anybody returns one of some people, whose names may be spelled in several ways.
 func (s *script) anybody() person {
 	p := person{addr: fmt.Sprintf("10.0.%d.%d", s.next(2), s.next(5)), user: fmt.Sprintf("ZS %c %d", 'A'+s.next(2), s.next(4)), status: 200}
 	switch s.next(8) {
@@ -454,7 +454,7 @@ func runGroups(t *testing.T, kind groupKind, choices []byte) {
 	}
 	b.audit()
 	if !killed {
-		require.LessOrEqual(t, withheld, count) // who is no process, as purge, counts nothing
+		require.LessOrEqual(t, withheld, count) // purge is no process and counts nothing
 	}
 	require.NoError(t, last.s.Close())
 }
@@ -500,7 +500,7 @@ func (b *groupBed) written(day civil.Day) (text string) {
 	return text
 }
 
-// people are lines of so many people of one unit, who come from one network.
+// people returns lines of so many people of one unit, from one network.
 func (b *groupBed) people(day civil.Day, from, to int) (text string) {
 	for i := from; i <= to; i++ {
 		text += b.line(day, person{fmt.Sprintf("10.0.0.%d", i), fmt.Sprintf("ZS A %d", i), 200})
@@ -538,7 +538,7 @@ func TestHeldModes(t *testing.T) {
 	b.pass(w.s, time.Hour)
 	check()
 	assert.Contains(t, b.heard(), "others could read this directory (mode 0755): set to 0700")
-	// What can be read outside tells nothing of who is held.
+	// Nothing readable outside reveals whose lines are held.
 	require.NoError(t, filepath.WalkDir(b.dir, func(path string, e os.DirEntry, err error) error {
 		require.NoError(t, err)
 		if path == b.path(dir.Held) {
@@ -780,7 +780,7 @@ func TestHeldWithoutLock(t *testing.T) {
 	require.NoError(t, w.s.Close())
 }
 
-// TestTornHeldLine: what a killed process left of a line is cut off, since it comes again.
+// TestTornHeldLine: a partial line of a killed process is removed, since it is read again.
 func TestTornHeldLine(t *testing.T) {
 	b := newGroupBed(t, groupPolicy)
 	w := b.worker()

@@ -51,7 +51,7 @@ func (b *bed) statusNames() []string {
 }
 
 // TestProcessRecords follows processes from their start to the sum of those
-// that ended, and what status says meanwhile.
+// that ended, and what status shows meanwhile.
 func TestProcessRecords(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Process.Version, b.cfg.Process.IP, b.cfg.Process.Confined, b.cfg.Process.Memory = "v1.2.3", "ipcrypt", "confined by a test", "hidden by a test"

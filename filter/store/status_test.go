@@ -21,7 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestStatusDays: what lies on disk of each day.
+// TestStatusDays: the files of each day.
 func TestStatusDays(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
@@ -259,7 +259,7 @@ func TestPurgeGrace(t *testing.T) {
 }
 
 // TestStatusKeysElsewhere: other keys than DIR's are looked at where they are,
-// and those that lie in DIR from before are not forgotten.
+// and older keys in DIR are not overlooked.
 func TestStatusKeysElsewhere(t *testing.T) {
 	b := newBed(t)
 	require.NoError(t, b.open().Close())

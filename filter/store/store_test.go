@@ -32,7 +32,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 var today = civil.DayOf(noon)
 
-// bed is a DIR with a clock, and what was said about it.
+// bed is a DIR with a clock, and the messages about it.
 type bed struct {
 	*testing.T
 	cfg Config
@@ -60,7 +60,7 @@ func newBed(t *testing.T) *bed {
 		Keep:   calendar.DefaultPeriod,
 		Counts: Counts{Limits: rooms.DefaultLimits, Counting: true, Settings: "ip=ipcrypt;rooms=jitsi;"},
 	}
-	// Each message names a file or DIR, and none tells anything of a line.
+	// Each message names a file or DIR, and none contains a part of a line.
 	t.Cleanup(func() {
 		b.mu.Lock() // what waited for a slow disk may speak still
 		defer b.mu.Unlock()
@@ -176,7 +176,7 @@ func (b *bed) newFilter(cal filter.Calendar) *filter.Filter {
 	return filter.New(filter.Config{Parser: parser, Redact: redact, Rooms: matcher, Limits: b.cfg.Limits, CountV6: 128}, cal)
 }
 
-// feed brings lines to the Store through a filter.
+// feed passes lines to the Store through a filter.
 func (b *bed) feed(f *filter.Filter, s *Store, text string) {
 	require.NoError(b, f.Run(strings.NewReader(text), &sink{t: b, s: s}))
 }
@@ -365,7 +365,7 @@ func TestThrowAwayKey(t *testing.T) {
 }
 
 // With 14d, the files of today and the 13 days before exist, and tomorrow's;
-// never more. What the files' times say does not matter.
+// never more. The files' times do not matter.
 func TestExactlyTheDaysOfTheRetention(t *testing.T) {
 	for _, keep := range []calendar.Period{1, 2, 14} {
 		t.Run(keep.String(), func(t *testing.T) {
@@ -492,7 +492,7 @@ func TestUnusableDir(t *testing.T) {
 			s.Append(today, []byte("x\n"))
 			b.tick(s)
 			assert.Len(t, topics, before, "what is reported again has the same topic")
-			assert.Error(t, s.Expired(map[civil.Day]rooms.Sum{today - 20: {}}))
+			assert.Error(t, s.Expired(map[civil.Day]rooms.DayCounts{today - 20: {}}))
 
 			tt.mend(b)
 			n, err = s.Append(today, []byte("x\n"))

@@ -59,7 +59,7 @@ func TestTrafficOfAnEndedWriter(t *testing.T) {
 }
 
 // TestTrafficOfSeveralOptions: figures of a day that processes counted with different
-// options are reported, and the file says so.
+// options are reported, and recorded in the file.
 func TestTrafficOfSeveralOptions(t *testing.T) {
 	lines := []string{hitLine(today, 36000, 1, 1), hitLine(today, 36001, 2, 1), hitLine(today, 38000, 1, 2)}
 	for name, tt := range map[string]struct {

@@ -285,7 +285,7 @@ func TestReaderOfWhatExpiresIsStopped(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
-// Any process tells the figures of the day, by the room file.
+// Any process has the figures of the day, from the room file.
 func TestFiguresBesideTheWriter(t *testing.T) {
 	b := newBed(t)
 	writer, other := b.open(), b.open()

@@ -10,7 +10,7 @@ import (
 	"hushpipe/filter/traffic"
 )
 
-// FuzzDigest holds the digest of lines, which are hashed where they lie or copied, in one
+// FuzzDigest compares the digest of lines, which are hashed in place or copied, in one
 // batch or in several, against a hash of all of them at once.
 func FuzzDigest(f *testing.F) {
 	f.Add([]byte("a line\nanother\n\nthe last one"), uint64(1), uint64(0b0101))

@@ -82,7 +82,7 @@ func chosen(c trafficfile.Cell) string {
 	return key
 }
 
-// closed are the words that stand in a file whoever comes.
+// closed are the words that any file may have.
 var closed = func() map[string]bool {
 	words := map[string]bool{}
 	add := func(kind string, all ...string) {

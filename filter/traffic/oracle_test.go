@@ -39,7 +39,7 @@ func awstatsRules(t *testing.T) *traffic.Rules {
 	return rules
 }
 
-// awstats is what AWStats says of a log.
+// awstats are AWStats' figures for a log.
 type awstats struct {
 	day     map[string][]uint64 // pages, hits, bytes, visits by 20150517
 	hour    map[string][]uint64 // pages, hits, bytes; what is not viewed: pages, hits, bytes

@@ -11,7 +11,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// TestProof: each way in which a line of a kept file can say too much is found.
+// TestProof: each way in which a line of a kept file can reveal too much is found.
 func TestProof(t *testing.T) {
 	const secret = "has a text that looks like an address, a mail address or a token"
 	const unnamed = "appears by name, but never had enough networks up to that day"

@@ -129,28 +129,10 @@ func (u *union) follow(known keys, d *dir.Dir, names []string) error {
 type keys func(*dir.Dir, civil.Day) (*pseudonym.Key, error)
 
 func (u *union) followAll(known keys, d *dir.Dir, names []string) error {
-	var errs []error
-	for range 8 {
-		errs = errs[:0]
-		gone := false
-		for _, name := range names {
-			err := u.followOne(known, d, name)
-			if errors.Is(err, fs.ErrNotExist) {
-				gone = true
-			} else if err != nil {
-				errs = append(errs, err)
-			}
-		}
-		if !gone {
-			break
-		}
+	return counts.EachJournal(names, func() ([]string, error) {
 		listed, err := counts.TypedNames(d)
-		if err != nil {
-			return dir.Join(append(errs, err)...)
-		}
-		names = listed[u.day]
-	}
-	return dir.Join(errs...)
+		return listed[u.day], err
+	}, func(name string) error { return u.followOne(known, d, name) })
 }
 
 func (u *union) followOne(known keys, d *dir.Dir, name string) error {

@@ -22,7 +22,7 @@ func (hasher) AppendHash(dst []byte, name string, value []byte) []byte {
 	return append(append(append(append(dst, "h("...), name...), ' '), append(value, ')')...)
 }
 
-// treatmentOf returns what a policy says of a field.
+// treatmentOf returns a policy's treatment of a field.
 func treatmentOf(t testing.TB, field, text string) *treatment.Treatment {
 	p, mistakes := policy.Parse([]byte("[[stream]]\nname = \"a\"\npurpose = \"x\"\nkeep = \"1d\"\nfields = { " + field + " = \"" + text + "\" }\n"))
 	require.Empty(t, mistakes)

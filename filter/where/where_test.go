@@ -442,7 +442,7 @@ func holds(c *policy.Condition, r request, events []string) bool {
 		any(len(c.Events), func(i int) bool { return c.Events[i] == "*" && len(events) > 0 || slices.Contains(events, c.Events[i]) })
 }
 
-// globs tells by a table of all prefixes whether a pattern fits.
+// globs decides with a table of all prefixes whether a pattern matches.
 func globs(pattern, s string) bool {
 	row := make([]bool, len(s)+1)
 	row[0] = true

@@ -22,11 +22,11 @@ func roomHash(i int) *[20]byte {
 	return &h
 }
 
-// TestCountsAgainstMap adds random pairs, many of them twice, and compares with
+// TestDistinctSetAgainstMap adds random pairs, many of them twice, and compares with
 // a plain map after each order of magnitude.
-func TestCountsAgainstMap(t *testing.T) {
+func TestDistinctSetAgainstMap(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	c := NewCounts(DefaultLimits)
+	c := NewDistinctSet(DefaultLimits)
 	sets := map[[20]byte]map[uint64]bool{}
 	seen := map[uint64]int{0: 0, 1: 0}
 	known := []uint64{0, 1 << 56, 1<<64 - 1} // extremes, then whatever came
@@ -59,16 +59,16 @@ func TestCountsAgainstMap(t *testing.T) {
 	assert.Zero(t, c.Overflow())
 }
 
-func TestEmptyCounts(t *testing.T) {
-	c := NewCounts(DefaultLimits)
+func TestEmptyDistinctSet(t *testing.T) {
+	c := NewDistinctSet(DefaultLimits)
 	assert.Empty(t, c.Summary())
 	assert.Zero(t, c.Overflow())
 
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	kept := make([]*Counts, 100)
+	kept := make([]*DistinctSet, 100)
 	for i := range kept {
-		kept[i] = NewCounts(DefaultLimits)
+		kept[i] = NewDistinctSet(DefaultLimits)
 	}
 	runtime.ReadMemStats(&after)
 	assert.Less(t, (after.TotalAlloc-before.TotalAlloc)/uint64(len(kept)), uint64(10<<10))
@@ -89,7 +89,7 @@ func TestFingerprintsThatAreAlike(t *testing.T) {
 		{"all to one after many splits", 20_000, func(i uint64) uint64 { return 1<<48 | i }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := NewCounts(DefaultLimits)
+			c := NewDistinctSet(DefaultLimits)
 			for i := range tt.n {
 				require.True(t, c.add(roomHash(1), tt.fp(1+i)))
 			}
@@ -104,7 +104,7 @@ func TestFingerprintsThatAreAlike(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	t.Run("rooms", func(t *testing.T) {
-		c := NewCounts(Limits{Rooms: 2, Pairs: 100})
+		c := NewDistinctSet(Limits{Rooms: 2, Pairs: 100})
 		assert.True(t, c.add(roomHash(1), 11))
 		assert.True(t, c.add(roomHash(2), 21))
 		assert.False(t, c.add(roomHash(3), 31), "one room too many")
@@ -114,7 +114,7 @@ func TestLimits(t *testing.T) {
 		assert.EqualValues(t, 2, c.Overflow())
 	})
 	t.Run("pairs", func(t *testing.T) {
-		c := NewCounts(Limits{Rooms: 100, Pairs: 2})
+		c := NewDistinctSet(Limits{Rooms: 100, Pairs: 2})
 		assert.True(t, c.add(roomHash(1), 11))
 		assert.True(t, c.add(roomHash(1), 12))
 		assert.False(t, c.add(roomHash(1), 13))
@@ -124,7 +124,7 @@ func TestLimits(t *testing.T) {
 		assert.EqualValues(t, 2, c.Overflow())
 	})
 	t.Run("a million invented rooms", func(t *testing.T) {
-		c := NewCounts(Limits{Rooms: 1000, Pairs: 100_000})
+		c := NewDistinctSet(Limits{Rooms: 1000, Pairs: 100_000})
 		rnd := rand.New(rand.NewPCG(3, 4))
 		for i := range 1_000_000 {
 			var h [20]byte
@@ -149,7 +149,7 @@ func TestBoundedMemory(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := heap()
-			c := NewCounts(DefaultLimits)
+			c := NewDistinctSet(DefaultLimits)
 			rnd := rand.New(rand.NewPCG(9, 10))
 			var hash [20]byte
 			counted, slots, largest := 0, 0, 0
@@ -180,7 +180,7 @@ func TestBoundedMemory(t *testing.T) {
 // batch is how many lines the filter reads at once, at most.
 const batch = 600
 
-func (c *Counts) slots() (n int) {
+func (c *DistinctSet) slots() (n int) {
 	var last *shard
 	for _, s := range c.shards {
 		if s != last {
@@ -206,7 +206,7 @@ func TestRecords(t *testing.T) {
 	payload = AppendRecord(payload, roomHash(1), 12)
 	payload = AppendRecord(payload, roomHash(2), 21)
 
-	c := NewCounts(DefaultLimits)
+	c := NewDistinctSet(DefaultLimits)
 	for range 2 { // any number of times
 		require.NoError(t, c.Apply(payload))
 		assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: 2}, {Hash: *roomHash(2), Count: 1}}, c.Summary())
@@ -216,7 +216,7 @@ func TestRecords(t *testing.T) {
 }
 
 func TestAddDoesNotAllocate(t *testing.T) {
-	c := NewCounts(DefaultLimits)
+	c := NewDistinctSet(DefaultLimits)
 	rnd := rand.New(rand.NewPCG(5, 6))
 	fps := make([]uint64, 10_000)
 	for i := range fps {
@@ -248,7 +248,7 @@ func BenchmarkAdd(b *testing.B) {
 			var longest, total time.Duration
 			var slots int
 			for b.Loop() {
-				c := NewCounts(DefaultLimits)
+				c := NewDistinctSet(DefaultLimits)
 				rnd := rand.New(rand.NewPCG(7, 8))
 				added := 0
 				begin := time.Now()
@@ -277,7 +277,7 @@ func BenchmarkAdd(b *testing.B) {
 func BenchmarkAddKnown(b *testing.B) {
 	for _, pairs := range []int{1000, 1_000_000} {
 		b.Run(fmt.Sprintf("pairs=%dk", pairs/1000), func(b *testing.B) {
-			c := NewCounts(DefaultLimits)
+			c := NewDistinctSet(DefaultLimits)
 			rnd := rand.New(rand.NewPCG(7, 8))
 			fps := make([]uint64, pairs)
 			for i := range fps {
@@ -298,9 +298,9 @@ func BenchmarkAddKnown(b *testing.B) {
 }
 
 // What was left out is recorded: each of the first times, then when it has
-// grown by a 64th. Counts that read the records know it, however often they do.
+// grown by a 64th. Sets that read the records know it, however often they do.
 func TestOverflowRecords(t *testing.T) {
-	c := NewCounts(Limits{Rooms: 1, Pairs: 1})
+	c := NewDistinctSet(Limits{Rooms: 1, Pairs: 1})
 	var records []byte
 	for i := range uint64(100_000) {
 		if c.add(roomHash(1), i+1) {
@@ -312,22 +312,22 @@ func TestOverflowRecords(t *testing.T) {
 	assert.EqualValues(t, 99_999, c.Overflow())
 	assert.Less(t, len(records)/RecordSize, 64+64*12)
 
-	reader := NewCounts(NoLimits)
+	reader := NewDistinctSet(NoLimits)
 	const some = 40 * RecordSize
 	require.NoError(t, reader.Apply(records[:some]))
-	assert.EqualValues(t, 39, reader.Recorded())
+	assert.EqualValues(t, 39, reader.RecordedOverflow())
 	for range 2 {
 		require.NoError(t, reader.Apply(records))
 		require.NoError(t, reader.Apply(records[:some]))
-		assert.InEpsilon(t, 99_999, reader.Recorded(), 1.0/64)
+		assert.InEpsilon(t, 99_999, reader.RecordedOverflow(), 1.0/64)
 	}
-	once := reader.Recorded()
+	once := reader.RecordedOverflow()
 	assert.Equal(t, []roomfile.Entry{{Hash: *roomHash(1), Count: 1}}, reader.Summary())
 	assert.Zero(t, reader.Overflow())
 
-	other := NewCounts(Limits{})
+	other := NewDistinctSet(Limits{})
 	other.add(roomHash(1), 1)
 	require.NoError(t, reader.Apply(other.appendOverflow(nil)))
-	assert.Equal(t, once+1, reader.Recorded(), "each process has its own")
-	assert.Empty(t, NewCounts(NoLimits).appendOverflow(nil))
+	assert.Equal(t, once+1, reader.RecordedOverflow(), "each process has its own")
+	assert.Empty(t, NewDistinctSet(NoLimits).appendOverflow(nil))
 }

@@ -8,45 +8,45 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// Limits bound the Counts of a day.
+// Limits bound the DistinctSet of a day.
 type Limits struct {
 	Rooms int // distinct rooms
 	Pairs int // distinct pairs of room and address
 }
 
-// DefaultLimits keep Counts below about 150 MiB: a room takes 35 to 70 bytes, a pair 11 to
+// DefaultLimits keep a DistinctSet below about 150 MiB: a room takes 35 to 70 bytes, a pair 11 to
 // 22, and 11 at this limit. A process has two of them per day, its own and the union of all.
 var DefaultLimits = Limits{Rooms: 200_000, Pairs: 12_000_000}
 
 // NoLimits are for reading counts that other processes have limited.
 var NoLimits = Limits{Rooms: math.MaxInt, Pairs: math.MaxInt}
 
-// Counts counts exactly, for each room, how many distinct addresses it had on one day. It
+// DistinctSet counts exactly, for each room, how many distinct addresses it had on one day. It
 // stores an address only as the fingerprint of the pair of room and address, 64 bits that
 // look random. One goroutine uses it; empty, it takes less than 10 KiB.
 //
 // The pairs are in shards that grow and split independently (extendible hashing, Fagin et
 // al. 1979), so that one call of add moves at most one shard. All shards fill up at about
 // the same time, so that has to be a small one.
-type Counts struct {
+type DistinctSet struct {
 	limits   Limits
 	rooms    map[[20]byte]uint64
 	pairs    int
 	overflow overflow
-	recorded map[overflowID]uint64 // overflow of other Counts, from records
+	recorded map[overflowID]uint64 // overflow of other sets, from records
 	shards   []*shard              // indexed by the highest depth bits of the fingerprint; several indexes may share one
 	depth    int
 }
 
-// NewCounts returns empty Counts.
-func NewCounts(limits Limits) *Counts {
-	return &Counts{limits: limits, rooms: map[[20]byte]uint64{}, shards: []*shard{{}}}
+// NewDistinctSet returns an empty DistinctSet.
+func NewDistinctSet(limits Limits) *DistinctSet {
+	return &DistinctSet{limits: limits, rooms: map[[20]byte]uint64{}, shards: []*shard{{}}}
 }
 
 // add counts the pair with fingerprint fp for the room with this hash, and reports whether
 // it is new: then it goes to the journal. Past a limit, or if the room is TooLong, a new
 // pair only counts as Overflow. add does not keep hash.
-func (c *Counts) add(hash *[20]byte, fp uint64) bool {
+func (c *DistinctSet) add(hash *[20]byte, fp uint64) bool {
 	if *hash == TooLong {
 		c.overflow.n++
 		return false
@@ -67,18 +67,18 @@ func (c *Counts) add(hash *[20]byte, fp uint64) bool {
 	return true
 }
 
-// Of returns the number of addresses of a room.
-func (c *Counts) Of(hash *[20]byte) uint64 { return c.rooms[*hash] }
+// Addresses returns the number of addresses of a room.
+func (c *DistinctSet) Addresses(hash *[20]byte) uint64 { return c.rooms[*hash] }
 
 // Size returns the numbers of rooms and pairs.
-func (c *Counts) Size() (rooms, pairs int) { return len(c.rooms), c.pairs }
+func (c *DistinctSet) Size() (rooms, pairs int) { return len(c.rooms), c.pairs }
 
 // Overflow returns how often add did not count a pair that was new or of a room TooLong. It
 // counts a pair each time.
-func (c *Counts) Overflow() uint64 { return c.overflow.n }
+func (c *DistinctSet) Overflow() uint64 { return c.overflow.n }
 
-// Recorded returns the overflow of other Counts, as read from their records.
-func (c *Counts) Recorded() uint64 {
+// RecordedOverflow returns the overflow of other sets, as read from their records.
+func (c *DistinctSet) RecordedOverflow() uint64 {
 	var sum uint64
 	for _, n := range c.recorded {
 		sum += n
@@ -87,7 +87,7 @@ func (c *Counts) Recorded() uint64 {
 }
 
 // Summary returns the rooms sorted by hash.
-func (c *Counts) Summary() []roomfile.Entry {
+func (c *DistinctSet) Summary() []roomfile.Entry {
 	rooms := make([]roomfile.Entry, 0, len(c.rooms))
 	for hash, n := range c.rooms {
 		rooms = append(rooms, roomfile.Entry{Hash: hash, Count: n})
@@ -96,14 +96,16 @@ func (c *Counts) Summary() []roomfile.Entry {
 	return rooms
 }
 
-// Sum is the final result of one day.
-type Sum struct {
+// DayCounts is the final result of one day.
+type DayCounts struct {
 	Rooms   []roomfile.Entry // sorted by hash
 	Partial bool             // pairs are missing: the counts are a lower bound
 }
 
-// Sum returns the Summary, and whether it lacks pairs.
-func (c *Counts) Sum() Sum { return Sum{c.Summary(), c.Overflow() > 0 || c.Recorded() > 0} }
+// DayCounts returns the Summary, and whether it lacks pairs.
+func (c *DistinctSet) DayCounts() DayCounts {
+	return DayCounts{c.Summary(), c.Overflow() > 0 || c.RecordedOverflow() > 0}
+}
 
 const (
 	// splitSize is the number of slots at which a shard splits: moving it takes about 50 µs.
@@ -114,7 +116,7 @@ const (
 )
 
 // insert adds a fingerprint that is not in the set.
-func (c *Counts) insert(fp uint64) {
+func (c *DistinctSet) insert(fp uint64) {
 	s := c.shards[fp>>(64-c.depth)]
 	for s.isFull() {
 		if len(s.slots) < splitSize || s.depth == maxDepth {
@@ -128,7 +130,7 @@ func (c *Counts) insert(fp uint64) {
 }
 
 // split moves half of s, the shard of fp, to a new one.
-func (c *Counts) split(s *shard, fp uint64) {
+func (c *DistinctSet) split(s *shard, fp uint64) {
 	if s.depth == c.depth {
 		twice := make([]*shard, 0, 2*len(c.shards))
 		for _, other := range c.shards {
