@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -72,8 +73,8 @@ func TestBesideTheEarlierVersion(t *testing.T) {
 	today := civil.DayOf(n.now())
 
 	type written struct {
-		day          civil.Day
-		room, client int
+		day                  civil.Day
+		room, client, logger int
 	}
 	var lines []written
 	var live, ended []*logger
@@ -93,8 +94,9 @@ func TestBesideTheEarlierVersion(t *testing.T) {
 		if left := lasts/2 - time.Since(began); left > lasts/10 && len(lines)%4 == 0 {
 			stamp = stamp.AddDate(0, 0, -1)
 		}
-		line := written{civil.DayOf(stamp), len(lines) % 5, rand.N(60)}
-		_, err := fmt.Fprintf(live[rand.N(len(live))].stdin, "192.0.2.%d - - [%s] \"GET /http-bind?room=room%d&id=%d HTTP/1.1\" 200 5 \"-\" \"-\"\n",
+		to := rand.N(len(live))
+		line := written{civil.DayOf(stamp), len(lines) % 5, rand.N(60), len(ended) + to}
+		_, err := fmt.Fprintf(live[to].stdin, "192.0.2.%d - - [%s] \"GET /http-bind?room=room%d&id=%d HTTP/1.1\" 200 5 \"-\" \"-\"\n",
 			line.client, stamp.Format("02/Jan/2006:15:04:05 -0700"), line.room, len(lines))
 		require.NoError(t, err)
 		lines = append(lines, line)
@@ -107,19 +109,35 @@ func TestBesideTheEarlierVersion(t *testing.T) {
 		assert.NotRegexp(t, `192\.0\.2|lost|damaged`, l.said.String())
 	}
 
-	found := map[string]int{}
+	found := map[civil.Day]map[int][]int{} // the offsets of each line
+	texts := map[civil.Day]string{}
 	id := regexp.MustCompile(`room=room\d&id=(\d+) `)
 	for day := today; day <= today+1; day++ {
-		for line := range strings.Lines(copyOf(t, filepath.Join(dir, "access-"+day.String()+".log"))) {
+		found[day], texts[day] = map[int][]int{}, copyOf(t, filepath.Join(dir, "access-"+day.String()+".log"))
+		offset := 0
+		for line := range strings.Lines(texts[day]) {
 			m := id.FindStringSubmatch(line)
 			require.NotNil(t, m, "%q", line)
-			found[day.String()+" "+m[1]]++
+			i, err := strconv.Atoi(m[1])
+			require.NoError(t, err)
+			found[day][i] = append(found[day][i], offset)
+			offset += len(line)
 		}
+	}
+	reports := func() string {
+		var all strings.Builder
+		for i, l := range append(ended, live...) {
+			fmt.Fprintf(&all, "logger %d: %s\n", i, l.said)
+		}
+		return all.String()
 	}
 	clients := map[civil.Day]map[int]map[int]bool{}
 	for i, line := range lines {
 		if line.day >= today {
-			require.Equal(t, 1, found[line.day.String()+" "+itoa(i)], "line %d", i)
+			if n := len(found[line.day][i]); n != 1 {
+				t.Fatalf("line %d, written to logger %d, is %d times in the file of %s\n%s%s", i, line.logger, n, line.day,
+					whereabouts(texts[line.day], found[line.day], i), reports())
+			}
 		}
 		if clients[line.day] == nil {
 			clients[line.day] = map[int]map[int]bool{}
@@ -144,4 +162,26 @@ func TestBesideTheEarlierVersion(t *testing.T) {
 		require.ElementsMatch(t, want, got, "counts of %s", day)
 	}
 	t.Logf("%d lines, %d loggers, half of them of the earlier version, in %s", len(lines), len(ended)+len(live), lasts)
+}
+
+// whereabouts tells where a line would be that is missing, or is there more than once: the
+// offsets of those that were written around it, the bytes there, and each mention of it.
+func whereabouts(text string, offsets map[int][]int, line int) string {
+	var all strings.Builder
+	show := func(what string, at int) {
+		fmt.Fprintf(&all, "%s at offset %d of %d: %q\n", what, at, len(text), text[max(0, at-200):min(len(text), at+400)])
+	}
+	for i := line - 5; i <= line+5; i++ {
+		for _, at := range offsets[i] {
+			show("line "+itoa(i), at)
+		}
+	}
+	for at := 0; ; at++ {
+		next := strings.Index(text[at:], "&id="+itoa(line)+" ")
+		if next < 0 {
+			return all.String()
+		}
+		at += next
+		show("mention of line "+itoa(line), at)
+	}
 }
