@@ -1,5 +1,5 @@
-// Package dirtest holds what the tests of packages that work on DIR share: a DIR in a
-// directory of the test, what lies in it, and processes that work on it side by side.
+// Package dirtest has helpers for the tests of packages that work on DIR: a DIR in a
+// temporary directory, its contents, and processes that work on it side by side.
 package dirtest
 
 import (
@@ -20,10 +20,10 @@ import (
 	"hushpipe/format/civil"
 )
 
-// jobEnv makes a test binary do one job on a directory and end.
+// jobEnv makes a test binary do one job on a directory and exit.
 const jobEnv = "HUSHPIPE_TEST_JOB"
 
-// Main is m.Run, but in a process that Children has started, which does its job.
+// Main is m.Run, or in a process that Children has started, its job.
 func Main(m *testing.M, do func(job string, args []string) error) {
 	job := os.Getenv(jobEnv)
 	if job == "" {
@@ -35,14 +35,14 @@ func Main(m *testing.M, do func(job string, args []string) error) {
 	}
 }
 
-// Ready is what a job calls as soon as it could begin. It returns when all have.
+// Ready is called by a job when it can begin. It returns when all jobs have called it.
 func Ready() {
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
 }
 
-// Children runs the job in a process for each of args, all let go at once, and
-// returns what each printed.
+// Children runs the job in one process for each of args, which start their work together,
+// and returns what each printed.
 func Children(t *testing.T, job, path string, args ...string) []string {
 	t.Helper()
 	var cmds []*exec.Cmd
@@ -76,13 +76,13 @@ func Children(t *testing.T, job, path string, args ...string) []string {
 	return said
 }
 
-// Notes collects what a dir.Dir says.
+// Notes collects the notifications of a dir.Dir.
 type Notes []string
 
-// Add is for dir.Options.
+// Add is a dir.Options.Notify.
 func (n *Notes) Add(msg string) { *n = append(*n, msg) }
 
-// Path is where a test has its DIR, which is not made yet.
+// Path returns the path of a test's DIR, which does not exist yet.
 func Path(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "log")
@@ -97,7 +97,7 @@ func Put(t *testing.T, path, name, content string) string {
 	return path
 }
 
-// Read returns what is in a file below DIR.
+// Read returns the contents of a file below DIR.
 func Read(t *testing.T, path, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(path, name))

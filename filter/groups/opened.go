@@ -12,7 +12,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Opened has the open groups. The reader polls it with Turn and Since; any goroutine may
+// Opened has the open groups. The reader polls it with Generation and Since; any goroutine may
 // call its methods.
 type Opened struct {
 	cfg        *Config

@@ -88,7 +88,7 @@ func TestStatus(t *testing.T) {
 	assert.Len(t, s.Persists, 1)
 
 	for _, name := range filesBelow(t, m.dir("count")) {
-		if filepath.Dir(name) != dir.Keys && filepath.Dir(name) != dir.Fleet { // Look has made those
+		if filepath.Dir(name) != dir.Keys && filepath.Dir(name) != dir.Fleet { // Step has made those
 			assert.Contains(t, before, name)
 		}
 	}

@@ -19,18 +19,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Server is a redis-server of a test, on a unix socket.
+// Server is a redis-server for a test, on a unix socket.
 type Server struct {
 	t      *testing.T
 	Socket string
-	Path   string // of the directory in which it writes
+	Path   string // the directory that it writes to
 	args   []string
-	bus    []string // host, port and port of the bus by which a cluster knows it
+	bus    []string // host, port and bus port in its cluster
 	cmd    *exec.Cmd
 }
 
-// Start starts one without persistence, with further arguments as redis-server(1) has
-// them.
+// Start starts a server without persistence; args are further arguments of redis-server(1).
 func Start(t *testing.T, args ...string) *Server {
 	t.Helper()
 	need.Program(t, "redis-server", "redis-server redis-tools")
@@ -45,7 +44,7 @@ func Start(t *testing.T, args ...string) *Server {
 	return s
 }
 
-// Run starts it, again after Kill, and waits until it answers.
+// Run starts the server, for the first time or after Kill, and waits until it answers.
 func (s *Server) Run() {
 	s.t.Helper()
 	s.cmd = exec.Command("redis-server", append([]string{"--port", "0", "--unixsocket", s.Socket, "--dir", s.Path,
@@ -59,7 +58,7 @@ func (s *Server) Run() {
 	}
 }
 
-// answers reports whether it has read what it has on its disk, too.
+// answers reports whether the server answers, and has loaded its data from the disk.
 func (s *Server) answers() bool {
 	conn, err := net.Dial("unix", s.Socket)
 	if err != nil {
@@ -71,19 +70,19 @@ func (s *Server) answers() bool {
 	return err == nil && !strings.HasPrefix(answer, "-LOADING")
 }
 
-// Kill ends it by SIGKILL.
+// Kill ends the server with SIGKILL.
 func (s *Server) Kill() {
 	s.cmd.Process.Kill()
 	s.cmd.Wait()
 }
 
-// Signal sends it a signal.
+// Signal sends a signal to the server.
 func (s *Server) Signal(sig syscall.Signal) {
 	s.t.Helper()
 	require.NoError(s.t, s.cmd.Process.Signal(sig))
 }
 
-// Do has redis-cli(1) send a command, and returns the answer.
+// Do sends a command with redis-cli(1), and returns the answer.
 func (s *Server) Do(command ...string) string {
 	s.t.Helper()
 	out, err := exec.Command("redis-cli", append([]string{"-s", s.Socket}, command...)...).CombinedOutput()
@@ -117,13 +116,13 @@ func startNode(t *testing.T) (s *Server, address string) {
 	return s, net.JoinHostPort(host, port)
 }
 
-// Replica starts a replica of a server of a cluster, and waits until it has what that has
-// and the others know it.
+// Replica starts a replica of a server of a cluster, and waits until it has that server's
+// data and the others know it.
 func (s *Server) Replica(others ...*Server) *Server {
 	s.t.Helper()
 	id := s.Do("CLUSTER", "MYID")
 	r, _ := startNode(s.t)
-	for _, of := range append(others, s) { // who hears of it from another may be late
+	for _, of := range append(others, s) { // news may reach some servers late
 		r.Do(append([]string{"CLUSTER", "MEET"}, of.bus...)...)
 	}
 	r.AwaitCluster()
@@ -135,8 +134,8 @@ func (s *Server) Replica(others ...*Server) *Server {
 	return r
 }
 
-// TakeOver has a replica take the place of a server that is gone, without waiting until the
-// others miss that one, and waits until they know.
+// TakeOver makes a replica replace a server that is gone, without waiting until the others
+// miss that one, and waits until they know.
 func (s *Server) TakeOver(others ...*Server) {
 	s.t.Helper()
 	s.Do("CLUSTER", "FAILOVER", "TAKEOVER")
@@ -144,7 +143,7 @@ func (s *Server) TakeOver(others ...*Server) {
 	s.awaitKnown("master", others)
 }
 
-// awaitKnown waits until others know a server as what it is.
+// awaitKnown waits until others know a server in its role.
 func (s *Server) awaitKnown(as string, others []*Server) {
 	s.t.Helper()
 	id := s.Do("CLUSTER", "MYID")
@@ -161,7 +160,7 @@ func (s *Server) awaitKnown(as string, others []*Server) {
 	}
 }
 
-// AwaitCluster waits until the server takes part in its cluster, in which no slot is missing.
+// AwaitCluster waits until the server is in its cluster, and no slot is missing.
 func (s *Server) AwaitCluster() {
 	s.t.Helper()
 	s.await("the cluster does not form", func() bool { return strings.Contains(s.Do("CLUSTER", "INFO"), "cluster_state:ok") })
@@ -174,12 +173,13 @@ func (s *Server) await(what string, done func() bool) {
 	}
 }
 
-// ports counts those that this process has handed out.
+// ports counts the ports that this process has used.
 var ports atomic.Int32
 
-// Address returns a host and a port of TCP that only this test has. Ports that the kernel
-// hands out may be another's by the time they are used, or used again: the host is one of
-// the loopback's many, by the process id, and the port is below those that the kernel gives.
+// Address returns a TCP host and port that only this test has. Ports assigned by the kernel
+// may be somebody else's when they are used, or used again: so the host is one of the many
+// loopback addresses, chosen by the process id, and the port is below those that the kernel
+// assigns.
 func Address(t *testing.T) (host, port string) {
 	t.Helper()
 	pid := os.Getpid()

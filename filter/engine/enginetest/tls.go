@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Certificate makes one that is the authority's, the server's and the hosts', and returns
-// the paths of it and its key.
+// Certificate creates a certificate that serves as the authority's, the server's and the
+// hosts', and returns the paths of it and its key.
 func Certificate(t *testing.T, host string) (cert, key string) {
 	t.Helper()
 	path := t.TempDir()
