@@ -138,7 +138,7 @@ func (p *fastParser) requireEqual(t *testing.T, line []byte) {
 	p.requireAllEqual(t, line, &want)
 	p.requireSpansEqual(t, line, &want)
 	for i := range want.Fields {
-		want.Fields[i].Role, want.Fields[i].Directive = RoleOther, 0 // ParseFast says nothing of it
+		want.Fields[i].Role, want.Fields[i].Directive = RoleOther, 0 // ParseFast does not set them
 	}
 	client := func(l *Line) Field { return l.Fields[l.Client] }
 	treated := slices.DeleteFunc(slices.Clone(want.Fields), func(f Field) bool {

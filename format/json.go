@@ -185,13 +185,7 @@ func (j *jsonParser) visit(name []byte, v *fastjson.Value) {
 	j.emit(Text, t)
 	var httpPrefix bool
 	j.name, httpPrefix = appendKeyName(j.name[:0], name)
-	k, ok := j.keys[string(j.name)]
-	if !ok {
-		k.kind = kindOf(j.keys, j.name)
-		if j.ofClient && isHostKey(j.name) {
-			k = key{Client, useClient, rankRemote}
-		}
-	}
+	k := lookUp(j.keys, j.name, j.ofClient)
 	if k.rank != rankUser {
 		// A client sends headers, so none of them is the line's time, status or request. But
 		// some formats also call the server's own values http_status and http_request; those

@@ -212,6 +212,20 @@ func appendKeyName(dst, name []byte) (_ []byte, header bool) {
 	return dst, header
 }
 
+// lookUp returns the meaning of a key in the spelling of jsonKeys. In an object that is a client,
+// the keys of hosts are the client's.
+func lookUp(keys map[string]key, name []byte, ofClient bool) key {
+	k, known := keys[string(name)]
+	switch {
+	case known:
+	case ofClient && isHostKey(name):
+		k = key{Client, useClient, rankRemote}
+	default:
+		k.kind = kindOf(keys, name)
+	}
+	return k
+}
+
 // kindOf returns the kind of a key in the spelling of jsonKeys. A key that only ends in a name
 // of clients gets their kind but no use: in {"tremote_ip", two lines were written into each
 // other.

@@ -176,13 +176,7 @@ func (n *JSONNodes) member(level *jsonLevel, line []byte, start, end int) JSONNo
 	}
 	var prefixed bool
 	n.name, prefixed = appendKeyName(n.name[:0], name)
-	k, known := n.keys[string(n.name)]
-	if !known {
-		k.kind = kindOf(n.keys, n.name)
-		if level.ofClient && isHostKey(n.name) {
-			k = key{Client, useClient, rankRemote}
-		}
-	}
+	k := lookUp(n.keys, n.name, level.ofClient)
 	node.Kind = k.kind
 	node.User = bytes.Contains(n.name, []byte("user")) && k.kind != UserAgent && string(n.name) != "useragent"
 	node.Role = n.roleOf(level, k, prefixed)

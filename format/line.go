@@ -7,7 +7,7 @@ import (
 	"hushpipe/format/machine"
 )
 
-// Kind tells how a span of a line is treated.
+// Kind determines how a span of a line is treated.
 type Kind uint8
 
 const (

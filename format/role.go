@@ -2,8 +2,8 @@ package format
 
 import "strings"
 
-// Role tells what the bytes of a field mean: which directive of a LogFormat, or which key of a
-// JSON line, the value belongs to. Kind tells how they are treated.
+// Role is the meaning of a field's bytes: which directive of a LogFormat, or which key of a
+// JSON line, the value belongs to. Kind determines how they are treated.
 type Role uint8
 
 const (

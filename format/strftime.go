@@ -7,7 +7,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// part tells which part of a date an element of a time gives.
+// part is the part of a date that an element of a time gives.
 type part uint8
 
 const (
@@ -31,7 +31,7 @@ type date struct {
 	ok   bool // for partDay: false if it was logged as '-'
 }
 
-// dateLayout tells which parts the times of a format have.
+// dateLayout lists the parts that the times of a format have.
 type dateLayout struct {
 	has [numParts]bool
 }

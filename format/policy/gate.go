@@ -32,7 +32,7 @@ func (s Span) Meet(o Span) Span {
 	return both
 }
 
-// Opening tells which lines the gate of a stream lets through: those of the days in Span and,
+// Opening describes which lines the gate of a stream lets through: those of the days in Span and,
 // unless User is "", only those of that user.
 type Opening struct {
 	Span

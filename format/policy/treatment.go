@@ -36,7 +36,7 @@ const (
 	Round                  // up to a multiple of N
 )
 
-// Treatment tells how a field is changed: a Kind and its arguments.
+// Treatment describes how a field is changed: a Kind and its arguments.
 type Treatment struct {
 	Kind         Kind
 	N            int // for Words and Round, ≥ 1

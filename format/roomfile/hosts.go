@@ -49,7 +49,7 @@ type Host struct {
 	Pairs int       // or hits
 }
 
-// State tells how much of a host's day is counted.
+// State is how much of a host's day is counted.
 type State int
 
 const (

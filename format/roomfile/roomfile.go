@@ -37,7 +37,7 @@ func Append(dst []byte, entries []Entry) []byte {
 	return dst
 }
 
-// LineError tells what is wrong with a line, without quoting it.
+// LineError describes what is wrong with a line, without quoting it.
 type LineError struct {
 	Line   int // from 1
 	Reason string

@@ -122,7 +122,7 @@ type Input struct {
 	UserField string
 }
 
-// Lines tells which lines go to a stream.
+// Lines describes which lines go to a stream.
 type Lines struct {
 	InStream
 	Where, Unless policy.Condition
@@ -161,14 +161,14 @@ type Field struct {
 	policy.Treatment
 }
 
-// Addresses tells how addresses elsewhere in a line, and secrets, are treated.
+// Addresses describes how addresses elsewhere in a line, and secrets, are treated.
 type Addresses struct {
 	InStream
 	Client policy.Treatment
 	Redact []string // one --redact each
 }
 
-// Group tells how many people share each readable line.
+// Group is the number of people who share each readable line.
 type Group struct {
 	InStream
 	Fields []string // "client", "user"
@@ -216,7 +216,7 @@ type Figures struct {
 	Left    *policy.Treatment // clients are told apart by what this leaves of the address; nil: by all of it
 }
 
-// Traffic tells how pages and visits are counted.
+// Traffic describes how pages and visits are counted.
 type Traffic struct {
 	Least     int           // networks that must request a name before figures show it
 	Sitemap   bool          // names on the operator's list are always shown
@@ -238,7 +238,7 @@ type Joining struct {
 	Linked bool
 }
 
-// Backups tells what backup programs leave out.
+// Backups describes what backup programs leave out.
 type Backups struct {
 	InStream
 	Lines  bool // lines are kept

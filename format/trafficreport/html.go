@@ -51,7 +51,7 @@ func (p *page) Text(english string, args ...any) string {
 // Span returns the period in words.
 func (p *page) Span() string { return p.Period(p.From, p.To) }
 
-// Change tells what the period is compared with, or why there is no comparison.
+// Change names the period of comparison, or explains why there is none.
 func (p *page) Change() string {
 	before := p.Period(p.beforeFrom, p.From-1)
 	switch {
@@ -420,5 +420,5 @@ func (p *page) robots(f Figures) []string {
 	return []string{p.Number(f.RobotHits), size(f.RobotBytes, p.Language)}
 }
 
-// Countings tells how the days were counted, one line for each way.
+// Countings describes how the days were counted, one line for each way.
 func (p *page) Countings() []string { return p.counted(p.Language) }

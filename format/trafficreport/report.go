@@ -46,7 +46,7 @@ type Step struct {
 	Figures
 }
 
-// Counting tells which days were counted with which options.
+// Counting records which days were counted with which options.
 type Counting struct {
 	From, To civil.Day // the first and the last with a file
 	Options  string
