@@ -94,7 +94,7 @@ type auditBuilder struct {
 	keys string // --keys
 }
 
-// directories returns the directories that the audit reads.
+// places returns the directories that the audit reads.
 func (s *auditBuilder) places() []string {
 	places := []string{s.Path, s.keys, registry.StreamKeys(s.Path)}
 	if d, err := dir.Open(s.Path, dir.Options{}); err == nil {

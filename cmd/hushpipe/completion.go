@@ -20,7 +20,7 @@ import (
 	"hushpipe/format/trafficreport"
 )
 
-// choices lists the values of flags that take one of a few. A key is a flag's name, or
+// flagValues lists the values of flags that take one of a few. A key is a flag's name, or
 // a command's and a flag's where the same flag has other values there.
 var flagValues = map[string][]string{
 	"by":             {"day", "week", "month", "year"},
