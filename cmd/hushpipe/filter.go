@@ -76,49 +76,54 @@ func filterCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 			if o.policy != "" {
 				return o.filterByPolicy(cmd, stdin, log)
 			}
-			pipeline, err := o.pipeline(log)
-			if err != nil {
-				return err
-			}
-			if what := whyNoRooms(format.ContentsOf(pipeline.filter.Parser), pipeline.filter.Rooms); what != "" && !o.stdout {
-				log.warnf("%s", what)
-			}
-			if o.check {
-				if err := check(o, pipeline, cmd.OutOrStdout(), log); err != nil || !o.sample {
-					return err
-				}
-				if isClosed(stdin) {
-					return errNoStdin
-				}
-				return sample(pipeline, stdin, cmd.OutOrStdout(), isTerminal(stdout))
-			}
-			src, err := o.openSource(stdin, cmd.Flags(), log)
-			if err != nil {
-				return err
-			}
-			if pipeline.account != nil {
-				// Wait for a disk that hangs: a thread that is stuck in a system call
-				// could not change its user, and setuid would wait for it.
-				if err := store.HandOver(pipeline.store.Directory, pipeline.account.uid, pipeline.account.gid, false); err != nil {
-					log.error(err)
-				}
-				if err := pipeline.account.become(); err != nil {
-					return err
-				}
-			}
-			if o.stdout {
-				confine(o.dir, o.keys, o.metrics)
-				return filterToStdout(pipeline, stdin, cmd.OutOrStdout(), log)
-			}
-			if !src.raw { // the reader of a raw file runs as another user, and not for long
-				pipeline.store.Flags = recordable(cmd.Flags())
-			}
-			return filterToDir(o, pipeline, src, early.Signals(), log)
+			return o.filterByFlags(cmd, stdin, stdout, log)
 		},
 	}
 	o.define(cmd.Flags())
 	o.liveFlags.define(cmd.Flags())
 	return cmd
+}
+
+// filterByFlags runs filter without --policy.
+func (o *filterFlags) filterByFlags(cmd *cobra.Command, stdin, stdout *os.File, log *messageLog) error {
+	pipeline, err := o.pipeline(log)
+	if err != nil {
+		return err
+	}
+	if what := whyNoRooms(format.ContentsOf(pipeline.filter.Parser), pipeline.filter.Rooms); what != "" && !o.stdout {
+		log.warnf("%s", what)
+	}
+	if o.check {
+		if err := check(o, pipeline, cmd.OutOrStdout(), log); err != nil || !o.sample {
+			return err
+		}
+		if isClosed(stdin) {
+			return errNoStdin
+		}
+		return sample(pipeline, stdin, cmd.OutOrStdout(), isTerminal(stdout))
+	}
+	src, err := o.openSource(stdin, cmd.Flags(), log)
+	if err != nil {
+		return err
+	}
+	if pipeline.account != nil {
+		// Wait for a disk that hangs: a thread that is stuck in a system call
+		// could not change its user, and setuid would wait for it.
+		if err := store.HandOver(pipeline.store.Directory, pipeline.account.uid, pipeline.account.gid, false); err != nil {
+			log.error(err)
+		}
+		if err := pipeline.account.become(); err != nil {
+			return err
+		}
+	}
+	if o.stdout {
+		confine(o.dir, o.keys, o.metrics)
+		return filterToStdout(pipeline, stdin, cmd.OutOrStdout(), log)
+	}
+	if !src.raw { // the reader of a raw file runs as another user, and not for long
+		pipeline.store.Flags = recordable(cmd.Flags())
+	}
+	return filterToDir(o, pipeline, src, early.Signals(), log)
 }
 
 // openSource opens the input of filter: stdin, or the FIFO of --input.

@@ -101,30 +101,7 @@ func rootCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 		return checkCrypto()
 	}
 	root.SetVersionTemplate("hushpipe {{.Version}}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		var bad *pflag.InvalidValueError
-		if errors.As(err, &bad) {
-			if looksLikeDir(bad.GetFlag(), bad.GetValue()) {
-				return usage("--%s %q is not valid%s", bad.GetFlag().Name, bad.GetValue(), takesValueHint(bad.GetFlag(), bad.GetValue()))
-			}
-			return usage("--%s %q is not valid; hint: %w", bad.GetFlag().Name, bad.GetValue(), whyInvalid(errors.Unwrap(bad)))
-		}
-		hint := ""
-		var unknown *pflag.NotExistError
-		switch found := errors.As(err, &unknown); {
-		case found && unknown.GetSpecifiedShortnames() != "": // Go's own flags take one dash
-			if name, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "="); cmd.Flags().Lookup(name) != nil {
-				hint = fmt.Sprintf("write '--%s', ", name)
-			}
-		case found:
-			var names []string
-			cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
-			if hint = didYouMean(names, unknown.GetSpecifiedName(), "--"); hint == "" {
-				hint = otherCommandHint(cmd, unknown.GetSpecifiedName())
-			}
-		}
-		return usage("%v; hint: %ssee '%s --help'", err, hint, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(strings.Replace(usageTemplate, "TOPICS", topicList(), 1))
 	root.SetHelpFunc(showHelp)
 	root.SetHelpCommand(helpCommand())
@@ -148,6 +125,32 @@ func rootCommand(stdin, stdout *os.File, log *messageLog) *cobra.Command {
 	)
 	registerCompletions(root)
 	return root
+}
+
+// flagError returns the error for a flag that is unknown or has a wrong value, with a hint.
+func flagError(cmd *cobra.Command, err error) error {
+	var bad *pflag.InvalidValueError
+	if errors.As(err, &bad) {
+		if looksLikeDir(bad.GetFlag(), bad.GetValue()) {
+			return usage("--%s %q is not valid%s", bad.GetFlag().Name, bad.GetValue(), takesValueHint(bad.GetFlag(), bad.GetValue()))
+		}
+		return usage("--%s %q is not valid; hint: %w", bad.GetFlag().Name, bad.GetValue(), whyInvalid(errors.Unwrap(bad)))
+	}
+	hint := ""
+	var unknown *pflag.NotExistError
+	switch found := errors.As(err, &unknown); {
+	case found && unknown.GetSpecifiedShortnames() != "": // Go's own flags take one dash
+		if name, _, _ := strings.Cut(unknown.GetSpecifiedShortnames(), "="); cmd.Flags().Lookup(name) != nil {
+			hint = fmt.Sprintf("write '--%s', ", name)
+		}
+	case found:
+		var names []string
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+		if hint = didYouMean(names, unknown.GetSpecifiedName(), "--"); hint == "" {
+			hint = otherCommandHint(cmd, unknown.GetSpecifiedName())
+		}
+	}
+	return usage("%v; hint: %ssee '%s --help'", err, hint, cmd.CommandPath())
 }
 
 // commandNames returns the names of the commands that help lists.
