@@ -5,51 +5,50 @@ import (
 	"hushpipe/format"
 )
 
-// bounds are what the pseudonyms in one line may cost, whatever a client wrote
-// into it: a line of n bytes becomes one of at most 2n+LineGrowth, and the time
-// that it takes grows with n. Past them an address or a name is struck out, and behind
-// the last of many, all of the text that it is in.
+// bounds limit what the pseudonyms in one line may cost, whatever a client wrote into it: a
+// line of n bytes becomes at most 2n+LineGrowth bytes, in a time proportional to n. Past the
+// bounds an address or a name is struck out; after maxStrikes of them, so is the rest of the
+// text.
 //
-// The pseudonym of the client who is counted costs nothing here: it is there in
-// every line.
+// The pseudonym of the client who is counted is exempt, since every line has it.
 type bounds struct {
-	growth  int // by how many bytes the line may still become longer
-	clients int // the same, for client fields before all others
-	work    int // how much may still be worked out, as Cost and NameCost count it
-	found   int // how many addresses of texts may still get pseudonyms
-	strikes int // how many may then be struck out one by one
+	growth  int // bytes by which the line may still grow
+	clients int // the same, reserved for client fields
+	work    int // AES blocks that may still be computed, as Cost and NameCost count them
+	found   int // addresses in texts that may still get pseudonyms
+	strikes int // addresses that may then be struck out one by one
 }
 
-// LineGrowth is by how many bytes a line may become longer than twice its length:
-// by two quotes and the longest pseudonym in the place of one byte, for the
-// client who is counted, and by textGrowth and clientGrowth.
+// LineGrowth is how many bytes a line may grow beyond twice its length: two quotes and the
+// longest pseudonym in place of one byte, for the client who is counted, and textGrowth and
+// clientGrowth.
 const (
 	LineGrowth   = 2 + maxPseudonym - 1 + textGrowth + clientGrowth
 	textGrowth   = 32
-	clientGrowth = 56 // two addresses more for lines as short as can be
+	clientGrowth = 56 // two more addresses, in the shortest lines
 	maxPseudonym = len("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
 )
 
-// lineWork is what may be worked out for a short line, in blocks of AES: two or
-// three IPv6 addresses under pfx.
+// lineWork is how many AES blocks may be computed for a short line: enough for two or three
+// IPv6 addresses under pfx.
 const lineWork = 512
 
 // maxFound is how many addresses in the texts of a line get pseudonyms.
 const maxFound = 128
 
-// maxStrikes is how many addresses are struck out one by one: enough that what a server
-// writes stays legible, and few enough that a client gains nothing by more.
+// maxStrikes is how many addresses are struck out one by one: enough for what a server
+// writes to stay legible, and few enough that more of them cost no time.
 const maxStrikes = 32
 
-// MaxName is the length of the longest name that gets a pseudonym, but for that of the
-// client who is counted: host names have no more (RFC 1035, section 2.3.4).
+// MaxName is the length of the longest name that gets a pseudonym, unless it is the client
+// who is counted: no host name is longer (RFC 1035, section 2.3.4).
 const MaxName = 255
 
 // struck replaces what is struck out.
 const struck = "-"
 
-// Begin begins a line of n bytes. In a malformed one, which is not known, all that it has
-// is text.
+// Begin begins a line of n bytes, and sets its bounds. known is false for a malformed line,
+// which has no fields.
 func (g *Guard) Begin(n int, known bool) { g.bounds.set(n, known) }
 
 func (b *bounds) set(n int, known bool) {
@@ -60,8 +59,8 @@ func (b *bounds) set(n int, known bool) {
 	}
 }
 
-// IsUnused reports whether no pseudonym, and nothing struck out, stands in a known line of
-// n bytes, but for the client who is counted.
+// IsUnused reports whether nothing was replaced in the known line of n bytes since Begin,
+// except for the client who is counted.
 func (g *Guard) IsUnused(n int) bool {
 	var unused bounds
 	unused.set(n, true)
@@ -71,14 +70,14 @@ func (g *Guard) IsUnused(n int) bool {
 // affords reports whether a pseudonym may replace width bytes.
 func (b *bounds) affords(width int) bool { return b.growth >= maxPseudonym-width && b.work > 0 }
 
-// spent reports whether the rest of a text is struck out with the address before it.
+// spent reports whether the rest of a text is to be struck out.
 func (b *bounds) spent() bool { return b.strikes <= 0 }
 
-// Spares reports whether a pseudonym may replace a client who is not
-// counted, and takes what it needs.
+// Spares reports whether a pseudonym may replace a client who is not counted, and takes its
+// cost off the bounds.
 func (g *Guard) Spares(f *format.Field) bool {
 	width := f.End - f.Start
-	need := max(maxPseudonym-width, maxPseudonym/2) // the first clients are few
+	need := max(maxPseudonym-width, maxPseudonym/2) // the first few clients
 	if f.Bare {
 		need, width = need+2, width-2
 	}
@@ -90,15 +89,15 @@ func (g *Guard) Spares(f *format.Field) bool {
 		return false
 	}
 	g.growth -= max(maxPseudonym-width, 0)
-	g.work -= max(g.Cipher.Cost(pseudonym.Addr{}), pseudonym.NameCost(width)) // whatever it is
+	g.work -= max(g.Cipher.Cost(pseudonym.Addr{}), pseudonym.NameCost(width)) // an address or a name
 	return true
 }
 
-// appendStruck appends what replaces a text that is struck out.
+// appendStruck appends what replaces a text that is struck out: "-", or nothing for "".
 func appendStruck(dst, text []byte) []byte { return append(dst, struck[:min(len(text), 1)]...) }
 
-// AppendStruck appends what replaces a client who is struck out.
-// That of a JSON number is one, as two quotes more would be longer.
+// AppendStruck appends what replaces a client who is struck out: "-", or 0 for a JSON
+// number, since quotes would make it longer.
 func AppendStruck(dst []byte, f *format.Field) []byte {
 	switch {
 	case f.Bare:

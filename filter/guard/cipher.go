@@ -15,7 +15,7 @@ import (
 type Cipher struct {
 	*pseudonym.Cipher
 	recent recent.Table[Client]
-	long   Client // what appendText returned of a text that is too long for an entry
+	long   Client // the result of appendText for a text that is too long for an entry
 }
 
 // maxClients have 4 MiB of entries.
@@ -37,7 +37,8 @@ func NewCipher(c *pseudonym.Cipher) *Cipher {
 	return &Cipher{Cipher: c, recent: recent.New[Client](maxClients)}
 }
 
-// Format writes no more than the Cipher does, for every verb: there are addresses in it.
+// Format writes no more than pseudonym.Cipher does, whatever the verb: a Cipher holds
+// addresses.
 func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, fmt.Sprint(c.Cipher)) }
 
 // AppendTo appends what the mode makes of the address.
@@ -50,7 +51,7 @@ func (k *Client) AppendTo(dst []byte) []byte {
 	return dst[:n+int(k.m)]
 }
 
-// is reports whether the log spells it so.
+// is reports whether text is how the log spelled the address.
 func (k *Client) is(text []byte) bool { return string(k.both[:k.n]) == string(text) }
 
 // Prefetch begins to load the entry of a spelling, by its hash, into the processor's cache.
@@ -60,9 +61,9 @@ func (c *Cipher) Prefetch(sum uint64) {
 	machine.Near(&k.both[len(k.both)-1])
 }
 
-// Find returns what is known of an address as text spells it, by the text's hash;
-// nil for an address that was not appended lately, and for any other text. It is
-// valid until the next call of appendText.
+// Find returns the Client that text spells, nil if text is no address, or none that was
+// appended lately. sum is machine.Sum(text). The Client is valid until the next address is
+// appended.
 func (c *Cipher) Find(text []byte, sum uint64) *Client {
 	if len(text) == 0 { // as in an unused entry
 		return nil
@@ -76,9 +77,9 @@ func (c *Cipher) Find(text []byte, sum uint64) *Client {
 	return nil
 }
 
-// appendText appends what the mode makes of an address as text spells it, in the
-// forms of pseudonym.ParseAddr. What is known of it is valid until the next call,
-// nil for any other text; nothing is appended then.
+// appendText appends what the mode makes of the address that text spells, in the forms of
+// pseudonym.ParseAddr. It returns the Client, valid until the next call. For any other text
+// it appends nothing and returns nil.
 func (c *Cipher) appendText(dst, text []byte) ([]byte, *Client) {
 	sum := machine.Sum(text)
 	if k := c.Find(text, sum); k != nil {
@@ -101,8 +102,8 @@ func (c *Cipher) appendText(dst, text []byte) ([]byte, *Client) {
 	return dst, k
 }
 
-// appendFound is AppendAddr for an address that text spells. It remembers those
-// that take long to work out.
+// appendFound is AppendAddr for the address that text spells. It remembers the addresses
+// whose pseudonyms take long to compute.
 func (c *Cipher) appendFound(dst, text []byte, a pseudonym.Addr) []byte {
 	if c.Cost(a) == 1 {
 		return c.AppendAddr(dst, a)

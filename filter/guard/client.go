@@ -7,10 +7,10 @@ import (
 	"hushpipe/filter/treatment"
 )
 
-// AppendClient appends the pseudonym of a client field: an address, with or
-// without brackets, port and zone, or a host name, with or without port. Anything that is no address
-// counts as a name and is never passed through; "-" and nothing stay. It returns
-// who it is, nil for nobody, valid until the next call.
+// AppendClient appends the pseudonym of a client field: an address, with or without
+// brackets, port and zone, or a host name, with or without port. All that is no address
+// counts as a name, and is replaced; only "-" and "" stay. It returns the client, nil for
+// none, valid until the next call.
 func (g *Guard) AppendClient(dst, v []byte) ([]byte, *Client) {
 	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
 		return append(dst, v...), nil
@@ -26,19 +26,19 @@ func (g *Guard) AppendClient(dst, v []byte) ([]byte, *Client) {
 		}
 		dst, a := g.Cipher.AppendNameAddr(dst, bare)
 		if a != g.named.Addr {
-			g.named = Client{Addr: a} // nothing is noted of another
+			g.named = Client{Addr: a} // without the notes of another client
 		}
 		return dst, &g.named
 	}
 	return dst, who
 }
 
-// IsNamed reports whether AppendClient returned who for a host name, or for bytes that are
-// no address.
+// IsNamed reports whether who, which AppendClient returned, is a host name or other bytes
+// that are no address.
 func (g *Guard) IsNamed(who *Client) bool { return who == &g.named }
 
-// appendOther is AppendClient for one who is not counted, within the bounds; past
-// them the client is struck out.
+// appendOther is AppendClient for a client who is not counted. Past the bounds it strikes
+// the client out.
 func (g *Guard) appendOther(dst, v []byte) ([]byte, *Client) {
 	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
 		return append(dst, v...), nil
@@ -57,9 +57,9 @@ func (g *Guard) appendOther(dst, v []byte) ([]byte, *Client) {
 	return dst, who
 }
 
-// BareAddr strips what may stand around an address or a name: brackets and a
-// port, "[2001:db8::1]:443" and "192.0.2.1:443" (RFC 7239, section 6), and an
-// IPv6 zone (RFC 4007, section 11).
+// BareAddr strips brackets and a port from an address or a name, as in "[2001:db8::1]:443"
+// and "192.0.2.1:443" (RFC 7239, section 6), and an IPv6 zone (RFC 4007, section 11). v must
+// not be empty.
 func BareAddr(v []byte) []byte {
 	if v[0] == '[' {
 		if end := bytes.IndexByte(v, ']'); end > 0 && (end == len(v)-1 || isPort(v[end+1:])) {
@@ -84,8 +84,9 @@ func isPort(v []byte) bool {
 	return v[0] == ':'
 }
 
-// AppendClientList appends a comma-separated list of client fields, as
-// X-Forwarded-For has; the first of them is the client, who is counted or not.
+// AppendClientList appends a comma-separated list of client fields, such as
+// X-Forwarded-For, and returns the first client. counted is whether that one is counted, so
+// that the bounds do not apply to it.
 func (g *Guard) AppendClientList(dst, v []byte, counted bool) ([]byte, *Client) {
 	var first, c *Client
 	l := list{n: bytes.Count(v, comma) + 1, ends: 8}
@@ -114,17 +115,17 @@ func (g *Guard) AppendClientList(dst, v []byte, counted bool) ([]byte, *Client) 
 
 var comma = []byte{','}
 
-// list is a list of clients. Of a long one the middle is struck out: a server
-// believes its last elements (mod_remoteip) and people read the first ones, which
-// anybody can write. So one half leaves the other half of the bounds.
+// list is a list of clients. The middle of a long list is struck out: a server believes the
+// last elements (mod_remoteip), and people read the first ones, which any client can write.
+// So the first half may use only half of the bounds.
 type list struct {
 	n    int // elements
-	ends int // so many at both ends are kept
+	ends int // elements that are kept at each end
 
-	growth, work int // for the second half
+	growth, work int // reserved for the second half
 }
 
-// reach reports whether the next element, which has i before it, is kept.
+// reach reports whether the element i is kept. It is called for each element in turn.
 func (g *Guard) reach(l *list, i int) bool {
 	if i == 0 && l.n > 1 {
 		l.growth, l.work = g.growth/2, g.work/2
@@ -150,8 +151,8 @@ func (g *Guard) appendElement(dst, elem []byte, counted bool) ([]byte, *Client) 
 	return append(dst, elem[end:]...), c
 }
 
-// Unwrap returns where in an element of a list the client stands, without the blanks and
-// quotes around it.
+// Unwrap returns where in an element of a list the client is, without the blanks and quotes
+// around it.
 func Unwrap(elem []byte) (start, end int) {
 	end = len(elem)
 	for n := 1; start < end && n > 0; start += n {
@@ -163,9 +164,8 @@ func Unwrap(elem []byte) (start, end int) {
 	return start, end
 }
 
-// wrapping returns the length of the blank or quote that v begins with, 0 for
-// none. A backslash before anything else is part of an escape, which must not
-// be cut.
+// wrapping returns the length of the blank or quote that v begins with, 0 for none. Before
+// any other byte a backslash is part of an escape, which must not be cut.
 func wrapping(v []byte) int {
 	switch {
 	case v[0] == ' ', v[0] == '\t', v[0] == '"':
@@ -192,9 +192,9 @@ func wrappingEnd(v []byte) int {
 
 var escapedQuote = []byte(`\"`)
 
-// AppendForwarded appends a Forwarded header (RFC 7239): its for= and by=
-// parameters are client fields, and so is what has no name; the others are
-// text. The first for= is the client, who is counted or not.
+// AppendForwarded appends a Forwarded header (RFC 7239). The values of for= and by=, and
+// values without a name, are client fields; other values are text. It returns the client of
+// the first for=; counted is as in AppendClientList.
 func (g *Guard) AppendForwarded(dst, v []byte, r *treatment.Redact, counted bool) ([]byte, *Client) {
 	var first, c *Client
 	l := list{n: 1, ends: 16}

@@ -21,18 +21,18 @@ import (
 	"hushpipe/format/machine"
 )
 
-// The leak guard replaces every address in a text, at its position. It looks at runs: the longest stretches of hexadecimal digits, dots
-// and colons. A run that is an address, with a port or punctuation around it
-// perhaps, is replaced by that address's pseudonym. A run in which an address
-// stands beside other digits, so that nobody can tell where it begins, is
-// replaced whole. "::" alone names nobody and stays.
+// The leak guard replaces every address in a text, at its position. It looks at runs: the
+// longest stretches of hexadecimal digits, dots and colons. A run that is an address, perhaps
+// with a port or punctuation around it, is replaced by the address's pseudonym. A run in
+// which digits adjoin an address, so that nobody can tell where it begins, is replaced whole.
+// "::" alone is nobody's address, and stays.
 
 const (
 	inDigit = 1 << iota
 	inHex   // a hexadecimal digit, decimal ones included
 	inSep   // dot or colon
-	inName  // may stand in a product name of a user agent
-	inStamp // a digit or the first letter of a weekday, which a time stamp can begin with
+	inName  // may be in a product name of a user agent
+	inStamp // may begin a time stamp: a digit, or the first letter of a weekday
 	inEscape
 )
 
@@ -69,51 +69,51 @@ func IsNameByte(c byte) bool { return class[c]&inName != 0 }
 // Guard rewrites the texts of one line under one day's cipher, within the bounds that Begin
 // set. The zero Guard is ready for texts of known lines.
 type Guard struct {
-	Cipher *Cipher // of the line's day, to be set before anything is appended
+	Cipher *Cipher // of the line's day; the caller sets it before it appends anything
 
 	bounds
 	named Client // the last client by a host name
 	first Client // the first one in a list
 
 	decodedRun
-	spare decodedRun // takes its place in a second reading
-	low   []byte     // scratch for the redacted names
+	spare decodedRun // replaces decodedRun while escapes are read a second time
+	low   []byte     // scratch, for names of parameters
 
 	brokenLine
 }
 
-// New returns a Guard for lines that have clients behind these keys. texts remembers
-// what is known of quoted texts of malformed lines; nil: each is read anew.
+// New returns a Guard for lines in which these keys name clients. texts caches the quoted
+// texts of malformed lines; if it is nil, each is read anew.
 func New(keys format.ClientKeys, texts *QuotedTexts) Guard {
 	return Guard{brokenLine: brokenLine{quoted: texts, names: names{keys: keys}}}
 }
 
-// brokenLine is what is known of a malformed line.
+// brokenLine is the state of a malformed line.
 type brokenLine struct {
-	quoted *QuotedTexts // nil: all is read, the plain reference
-	known  []knownSpan  // of its texts, by position
+	quoted *QuotedTexts // nil: nothing is cached, the plain reference
+	known  []knownSpan  // cached texts in the line, by position
 	stamps []Stamp      // in it, see appendStamps
 	names  names
-	nth    int    // of names.all, which comes next
-	at     int    // where in it a text stands that is appended
+	nth    int    // index in names.all of the next name
+	at     int    // offset in the line of the text that is appended
 	text   []byte // the line without its NUL bytes, if it had any
-	raw    []byte // what was not kept yet of the line with them; nil: it has none
-	rawAt  int    // where in text that begins
+	raw    []byte // the rest of the line with them that was not appended yet; nil if it had none
+	rawAt  int    // where in text raw begins
 }
 
 // decodedRun is a run without its escapes.
 type decodedRun struct {
 	run []byte
-	pos []int // for each byte of run, and its end, the offset in the text
+	pos []int // the offset in the text of each byte of run, and of its end
 }
 
-// strictness says how closely the guard looks.
+// strictness is which runs the guard replaces.
 type strictness uint8
 
 const (
 	plainText  strictness = iota
-	agentText             // a user agent: versions written as Name/1.2.3.4 stay
-	brokenText            // of a malformed line: whatever could be a piece of an address goes
+	agentText             // of a user agent: versions such as Name/1.2.3.4 stay
+	brokenText            // of a malformed line: all that may be a piece of an address is replaced
 )
 
 // AppendText appends text with its addresses replaced.
@@ -142,21 +142,20 @@ func (g *Guard) appendText(dst, text []byte, as strictness) []byte {
 	return g.appendFrom(dst, text, as, at)
 }
 
-// What nextStop can stop at. While it reads a run, it counts its dots in the
-// lowest four bits and its colons in the next, so that the third dot and the
-// second colon each set the highest bit of their four; the third dash among digits
-// sets that of the last four.
+// What nextStop can stop at. Its state counts the dots of a run in the lowest four bits, the
+// colons in the next four, and dashes between digits in the highest four. Each count begins
+// where the third dot, the second colon and the third dash set the highest of its bits.
 const (
 	stopRun    = 8 | 8<<4 // enough separators for an address
 	stopEscape = 1 << 8
-	stopSecret = 1 << 9 // a name before it, or a user, may be one
+	stopSecret = 1 << 9 // before it may be the name of a parameter with a secret, or a user
 	stopDashed = 8 << 10
 	noRun      = 8 - 3 | (8-2)<<4 | noDashes
 	noDashes   = (8 - 3) << 10
 )
 
-// steps says for each byte which bits of the state stay (the upper half) and
-// what is added (the lower half).
+// steps has for each byte a mask of the bits of nextStop's state that stay (upper half) and
+// what is added to them (lower half).
 var steps = func() (t [256]uint32) {
 	for c := range t {
 		t[c] = noRun
@@ -177,8 +176,8 @@ var steps = func() (t [256]uint32) {
 	return t
 }()
 
-// nextStop returns where in text[from:] it first meets one of stops, len(text)
-// for nowhere. Most texts have none: there is no branch to mispredict.
+// nextStop returns where in text[from:] the first of stops is, len(text) for nowhere. Most
+// texts have none, so the loop has no branch that would be mispredicted.
 func nextStop(text []byte, from int, stops uint32) int {
 	state := uint32(noRun)
 	for i := from; i < len(text); i++ {
@@ -224,11 +223,10 @@ func (g *Guard) appendFrom(dst, text []byte, as strictness, i int) []byte {
 	return g.appendPlain(dst, text[kept:])
 }
 
-// appendEscaped is appendText for a text with %XX or \u00XX escapes. It reads
-// them as the bytes that they stand for; what it keeps is read once more as it
-// is written, since a percent sign may also be just that. Where one escape has a
-// part in another, what it keeps is read with each decoded once, too: in
-// %2%37.0.2.1 some see %27, and some 7.0.2.1 or 27.0.2.1.
+// appendEscaped is appendText for a text with %XX or \u00XX escapes. It looks for addresses
+// in the decoded text, and in what it keeps once more undecoded, since a percent sign may be
+// no escape. Where escapes are nested, it also looks at what it keeps with each escape
+// decoded once: %2%37.0.2.1 can be read as %27.0.2.1, as 7.0.2.1 and as 27.0.2.1.
 func (g *Guard) appendEscaped(dst, text []byte, as strictness, once bool) []byte {
 	kept, nested := 0, false
 	for i := 0; i < len(text); {
@@ -239,7 +237,7 @@ func (g *Guard) appendEscaped(dst, text []byte, as strictness, once bool) []byte
 			}
 		}
 		if class[text[raw]]&inSep == 0 && !mayUnescape(text, raw) {
-			i = raw + 1 // it ends a run that has too few separators, if any
+			i = raw + 1 // a run that ends here has too few separators
 			continue
 		}
 		for raw > i && class[text[raw-1]]&(inHex|inSep) != 0 {
@@ -269,7 +267,7 @@ func (g *Guard) appendEscaped(dst, text []byte, as strictness, once bool) []byte
 			}
 		}
 		end := i
-		i += width // of what ends the run
+		i += width // past the byte or escape that ends the run
 		if dots < 3 && colons < 2 || as == agentText && !escapes && isVersion(text, raw, end) {
 			continue
 		}
@@ -286,7 +284,7 @@ func (g *Guard) appendEscaped(dst, text []byte, as strictness, once bool) []byte
 	return g.appendKept(dst, text[kept:], as, nested)
 }
 
-// decode takes text[start:end] into g.run and g.pos.
+// decode decodes text[start:end] into g.run and g.pos.
 func (g *Guard) decode(text []byte, start, end int, once bool) {
 	g.run, g.pos = g.run[:0], g.pos[:0]
 	for i := start; i < end; {
@@ -304,7 +302,7 @@ func (g *Guard) decode(text []byte, start, end int, once bool) {
 	g.pos = append(g.pos, end)
 }
 
-// appendKept appends what a reading of escapes left of a text.
+// appendKept appends what appendEscaped keeps of a text.
 func (g *Guard) appendKept(dst, text []byte, as strictness, nested bool) []byte {
 	if !nested {
 		return g.appendRaw(dst, text, as)
@@ -315,8 +313,8 @@ func (g *Guard) appendKept(dst, text []byte, as strictness, nested bool) []byte 
 	return dst
 }
 
-// appendFound appends the pseudonym of an address in the place of so many bytes
-// of a text.
+// appendFound appends the pseudonym of an address that replaces width bytes of a text, or
+// "-" past the bounds.
 func (g *Guard) appendFound(dst, run []byte, a found, width int) []byte {
 	if !g.affords(width) || g.found == 0 || !a.exact && len(run) > MaxName {
 		g.strikes--

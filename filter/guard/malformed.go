@@ -9,15 +9,15 @@ import (
 	"hushpipe/format/civil"
 )
 
-// A malformed line fits no format: garbage, a line of another log, or two long
-// lines that were written into each other, which can cut an address in two.
-// Nothing in it can be trusted to be what it seems, so every run of hexadecimal
-// digits, dots and colons with two separators is replaced, well-formed time
-// stamps apart, and so is what stands where clients have their names, see names.
+// A malformed line fits no format: garbage, a line of another log, or two long lines that
+// were written into each other, which can cut an address in two. Nothing in it can be
+// trusted to be what it seems. So every run of hexadecimal digits, dots and colons with two
+// separators is replaced, except in well-formed time stamps, and so is whatever is in the
+// place of a client's name, see names.
 
-// ReadMalformed reads a malformed line for AppendMalformed, which has to follow. raw is the
-// line with its NUL bytes, nil where it has none; it returns the newest date of the line's
-// time stamps.
+// ReadMalformed reads a malformed line, for AppendMalformed. raw is the line with its NUL
+// bytes, nil if it has none. It returns the newest date of the line's time stamps: an old
+// date that a client made up cannot make the line expire.
 func (g *Guard) ReadMalformed(line, raw []byte) (day civil.Day, ok bool) {
 	g.raw, g.rawAt = raw, 0
 	g.know(line)
@@ -26,17 +26,18 @@ func (g *Guard) ReadMalformed(line, raw []byte) (day civil.Day, ok bool) {
 	return day, ok
 }
 
-// FindStamps finds the time stamps of a line that is not malformed.
+// FindStamps finds the time stamps of a line that is not malformed, for Stamps.
 func (g *Guard) FindStamps(line []byte) {
 	g.known = g.known[:0] // of another line
 	g.readStamps(line)
 }
 
-// Stamps returns what FindStamps or ReadMalformed found last: all time stamps of a
-// line, also those that begin in another one.
+// Stamps returns the time stamps of the line that FindStamps or ReadMalformed read last,
+// those that begin within another one included. It is valid until the next of these calls.
 func (g *Guard) Stamps() []Stamp { return g.stamps }
 
-// AppendMalformed appends a malformed line, as ReadMalformed read it.
+// AppendMalformed appends the malformed line that ReadMalformed read last, with its NUL
+// bytes. Begin has to be called before.
 func (g *Guard) AppendMalformed(dst, line []byte, r *treatment.Redact) []byte {
 	g.names.find(line, g.known)
 	g.nth = 0
@@ -45,7 +46,7 @@ func (g *Guard) AppendMalformed(dst, line []byte, r *treatment.Redact) []byte {
 	return dst
 }
 
-// appendBroken appends a text of a malformed line. It stands there at g.at.
+// appendBroken appends a text of a malformed line, which begins at offset g.at of it.
 func (g *Guard) appendBroken(dst, text []byte) []byte {
 	at, end := g.at, g.at+len(text)
 	for g.nth < len(g.names.all) {
@@ -66,8 +67,7 @@ func (g *Guard) appendBroken(dst, text []byte) []byte {
 	return g.appendRuns(dst, text[at-g.at:], at)
 }
 
-// appendPlaced appends the pseudonym of what stands in a client's place, within the
-// bounds of the line.
+// appendPlaced appends the pseudonym of a text in a client's place, "-" past the bounds.
 func (g *Guard) appendPlaced(dst, name []byte) []byte {
 	switch {
 	case g.Cipher.KeepsAddresses():
@@ -82,8 +82,8 @@ func (g *Guard) appendPlaced(dst, name []byte) []byte {
 	return dst
 }
 
-// appendRuns appends a text of a malformed line that has no names. It stands there
-// at at.
+// appendRuns appends a text of a malformed line that has no names, and begins at offset at
+// of the line.
 func (g *Guard) appendRuns(dst, text []byte, at int) []byte {
 	kept := 0
 	for s := (runs{text: text, at: at, known: g.known}); s.next(); {
@@ -182,9 +182,8 @@ func isWordByte(text []byte, i int) bool {
 	return i == 0 || text[i-1] != '\\' && text[i-1] != '%'
 }
 
-// WithoutNUL returns line without its NUL bytes, valid until the next call: those
-// of UTF-16, and those that a crash leaves in a file, must not hide what stands
-// between them.
+// WithoutNUL returns line without its NUL bytes, valid until the next call. NUL bytes of
+// UTF-16, or that a crash left in a file, must not hide an address.
 func (g *Guard) WithoutNUL(line []byte) []byte {
 	n := bytes.IndexByte(line, 0)
 	if n < 0 {
@@ -290,8 +289,8 @@ func (g *Guard) readStamps(line []byte) {
 	g.stamps = appendStamps(g.stamps[:0], line, g.known)
 }
 
-// StampDay returns the newest date of all well-formed time stamps of a malformed
-// line: an old one that a client made up cannot make the line expire.
+// StampDay returns the newest date of all well-formed time stamps in a line, or in a piece
+// of one.
 func StampDay(line []byte) (day civil.Day, ok bool) {
 	var few [8]Stamp
 	day, ok, _ = stampDays(line, appendStamps(few[:0], line, nil))

@@ -6,8 +6,8 @@ import (
 	"hushpipe/filter/pseudonym"
 )
 
-// Pseudonyms calls found for each line[start:end] of a line that was written that is an
-// address, so that it can be a pseudonym.
+// Pseudonyms calls found for each address in a line that hushpipe wrote, which is
+// line[start:end]: each may be a pseudonym.
 func Pseudonyms(line []byte, found func(start, end int, a pseudonym.Addr)) {
 	g := Guard{}
 	for s := (runs{text: line}); s.next(); {

@@ -8,20 +8,20 @@ import (
 	"hushpipe/format/machine"
 )
 
-// In malformed lines, too, most quoted texts come again and again. QuotedTexts remembers,
-// as unchangedTexts does for lines of a known format, those in which there is nothing but
-// runs of hexadecimal digits, dots and colons: no time stamp, no escape, and nothing that
-// tells the place of a client's name, whatever stands before and behind. A quote ends
-// all of these, so that where such a text stands in a line need not be read.
+// QuotedTexts caches quoted texts of malformed lines, most of which recur. It holds texts
+// that have runs, but no time stamp, no escape, and nothing that marks the place of a
+// client's name, whatever is around the text. Since a quote ends a run, a stamp and a name,
+// such a text need not be read again, wherever in a line it is. The zero QuotedTexts is
+// empty.
 type QuotedTexts struct {
 	recent recent.Table[quotedText]
-	seen   [1024]uint32 // hashes of texts that came lately: who comes once is not read for it
+	seen   [1024]uint32 // hashes of texts that came once lately: only a text that recurs is read for the cache
 }
 
 const (
-	quotedMax  = 1 << 12 // texts have a little more than 1 MiB
-	quotedRuns = 3       // a user agent has few
-	minQuoted  = 16      // shorter ones are not worth it
+	quotedMax  = 1 << 12 // entries, a little more than 1 MiB
+	quotedRuns = 3       // a user agent has few, most texts none
+	minQuoted  = 16      // bytes: to remember shorter texts saves nothing
 	maxQuoted  = 224     // an entry fills four cache lines
 )
 
@@ -31,22 +31,23 @@ type quotedText struct {
 	text [maxQuoted]byte
 }
 
-// textRuns are those of a text that have two separators, and are a part of an address.
+// textRuns are the runs of a text with two separators or more that may be part of an
+// address.
 type textRuns struct {
 	n    uint8
 	runs [quotedRuns]struct{ start, end uint8 }
 }
 
-// knownSpan is a text of the line at hand, line[start:end].
+// knownSpan is a cached text in the current line, line[start:end].
 type knownSpan struct {
 	span
 	textRuns
 }
 
-// maxKnown bounds how many texts of a line are looked for.
+// maxKnown is how many texts of a line are looked up.
 const maxKnown = 16
 
-// know notes, by position, which quoted texts of a malformed line are known.
+// know sets g.known to the cached texts of a malformed line, by position.
 func (g *Guard) know(line []byte) {
 	g.known = g.known[:0]
 	at := bytes.IndexByte(line, '"')
@@ -60,7 +61,7 @@ func (g *Guard) know(line []byte) {
 		start := at + 1
 		n := bytes.IndexByte(line[min(start, len(line)):], '"')
 		if n < 0 {
-			n = len(line) - start // the line ends as a quote does
+			n = len(line) - start // the line's end counts as a quote
 		}
 		if at = start + n; at > len(line) {
 			return
@@ -68,15 +69,15 @@ func (g *Guard) know(line []byte) {
 		if n < minQuoted || n > maxQuoted {
 			continue
 		}
-		// All that is compared and kept is the text, wherever the line goes on.
+		// find compares and keeps the text alone, whatever follows it in the line.
 		if t := g.quoted.find(line[start:at:len(line)], &g.names); t != nil {
 			g.known = append(g.known, knownSpan{span{start, at}, t.textRuns})
 		}
 	}
 }
 
-// find returns what is known of a text, nil for nothing. Of one that comes the second
-// time, it finds out. What it returned before may be another's now.
+// find returns the entry of a text, nil for none. It reads a text when it comes for the
+// second time. An entry that it returned before may hold another text from now on.
 func (q *QuotedTexts) find(text []byte, names *names) *quotedText {
 	sum := machine.Sum(text)
 	t := q.recent.First(sum)
@@ -99,7 +100,7 @@ func (q *QuotedTexts) find(text []byte, names *names) *quotedText {
 
 func (t *quotedText) is(text []byte) bool { return string(t.text[:t.len]) == string(text) }
 
-// read reports whether a text between quotes is one that can be known, and finds its runs.
+// read reports whether a text between quotes can be cached, and finds its runs.
 func (t *quotedText) read(text []byte, names *names) bool {
 	for i, c := range text {
 		switch c {

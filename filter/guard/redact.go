@@ -9,8 +9,8 @@ import (
 // redacted stands in place of a value.
 const redacted = "-"
 
-// AppendRequest appends a request line, or only its target. What stands before
-// the protocol is all target: a broken client sends blanks in it, unencoded.
+// AppendRequest appends a request line, or a target alone, without secrets. The target
+// extends to the protocol: a broken client sends blanks in it, unencoded.
 func (g *Guard) AppendRequest(dst, line []byte, r *treatment.Redact) []byte {
 	if nextStop(line, 0, stopRun|stopEscape|stopSecret|stopDashed) == len(line) {
 		return append(dst, line...)
@@ -46,7 +46,7 @@ var backslash = []byte{'\\'}
 
 var protocol = []byte(" HTTP/")
 
-// AppendURL appends a URL, or a message that may quote some.
+// AppendURL appends a URL, or a message that may quote URLs, without their secrets.
 func (g *Guard) AppendURL(dst, text []byte, r *treatment.Redact) []byte {
 	if nextStop(text, 0, stopRun|stopEscape|stopSecret|stopDashed) == len(text) {
 		return append(dst, text...)
@@ -54,13 +54,13 @@ func (g *Guard) AppendURL(dst, text []byte, r *treatment.Redact) []byte {
 	return g.appendRedacted(dst, text, r, plainText, IsProse(text))
 }
 
-// AppendMessage appends a message that may quote URLs.
+// AppendMessage appends a message that may quote URLs, without their secrets.
 func (g *Guard) AppendMessage(dst, text []byte, r *treatment.Redact) []byte {
 	return g.appendRedacted(dst, text, r, plainText, true)
 }
 
-// IsProse reports whether a text is a message that may quote a URL, and not a
-// URL: its first word has nothing of one.
+// IsProse reports whether a text is a message that may quote a URL, and no URL itself: its
+// first word has none of the bytes of one.
 func IsProse(text []byte) bool {
 	word, _, more := bytes.Cut(bytes.TrimLeft(text, " \"'\\"), blank)
 	return more && !bytes.ContainsAny(word, "/?=#")

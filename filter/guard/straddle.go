@@ -6,13 +6,13 @@ import (
 	"hushpipe/format"
 )
 
-// Straddles reports whether an address stands over the border of two or more
-// fields, so that none of them holds it by itself: the sign of a line read with
-// a wrong format, as 2001:db8::1 under %v:%p. Fields of clients are replaced
-// whole and take no part, and neither does an address inside one field.
+// Straddles reports whether an address extends over two or more fields, so that none of them
+// holds it alone. That happens to a line that was read with a wrong format, such as
+// 2001:db8::1 under %v:%p. Fields of clients do not count, as they are replaced whole, nor
+// does an address inside one field.
 //
-// An address with escapes in it straddles also where one field would hold it
-// alone: who reads the escapes another way may see it end elsewhere.
+// An address with escapes also straddles if one field would hold it alone, since a reader
+// who decodes it otherwise may see another end.
 func Straddles(line []byte, fields []format.Field) bool {
 	for i := 1; i < len(fields); i++ {
 		if !joined(line, &fields[i-1], &fields[i]) {
