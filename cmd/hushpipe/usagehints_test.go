@@ -70,7 +70,7 @@ func TestNoEcho(t *testing.T) {
 	filtered.Stdin = strings.NewReader(logLine("192.0.2.77", "/"))
 	require.NoError(t, filtered.Run())
 	for typed, says := range map[string]string{
-		"find d 192.0.2.1":                       "no --address or --user given, and the argument after DIR is a stream; hint: give the address by --address",
+		"find d 192.0.2.1":                       "no --address or --user given, and the argument after DIR is a stream; hint: give the address with --address",
 		"find d mary":                            "give the address with --address, or the user with --user",
 		"find d --address 192.0.2.9 192.0.2.1":   "d has no streams, and argument 2 names one; hint: leave it out, or give an address with --address and a user with --user",
 		"find d --address 192.0.2.300":           "--address is not an IP address",
