@@ -146,7 +146,7 @@ func (h *hosts) logMany(lines int) {
 // notAtMidnight waits if the day is about to change.
 func notAtMidnight() {
 	for now := time.Now(); now.Add(time.Minute).Day() != now.Day(); now = time.Now() {
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // processes have no clock but the machine's
 	}
 }
 

@@ -81,7 +81,7 @@ func TestGateClosesInOldLogger(t *testing.T) {
 
 	began := time.Now()
 	for closed := false; !closed; {
-		require.Less(t, time.Since(began), 90*time.Second, "the old logger goes on")
+		require.Less(t, time.Since(began), time.Minute+waitLimit, "the old logger goes on")
 		id := line(old, "jane")
 		await(t, func() bool { return has("web", id) }, "a line in the stream without a gate")
 		time.Sleep(time.Second) // all streams of a line are written at the same time
@@ -90,11 +90,11 @@ func TestGateClosesInOldLogger(t *testing.T) {
 	t.Logf("closed after %v", time.Since(began).Round(time.Second))
 	requireWhere(false, false, old, "john", "nothing opens in an old logger")
 	for rule := ""; rule != "8d\n"; { // each minute as well, by another goroutine
-		require.Less(t, time.Since(began), 150*time.Second, "the shorter period")
+		require.Less(t, time.Since(began), 2*time.Minute+waitLimit, "the shorter period")
 		text, err := os.ReadFile(filepath.Join(dir, "web", "keep"))
 		require.NoError(t, err)
 		rule = string(text)
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // the file is all that shows it
 	}
 
 	require.Equal(t, 0, young.end())

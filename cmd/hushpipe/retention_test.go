@@ -81,7 +81,7 @@ func (n *night) write(l *logger, target string) {
 // awaitDay returns when the day has begun.
 func (n *night) awaitDay(day civil.Day) {
 	for civil.DayOf(n.now()) < day {
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // processes have no clock but the machine's, shifted
 	}
 }
 

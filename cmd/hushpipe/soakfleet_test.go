@@ -97,7 +97,7 @@ var fleetFaults = []fleetFault{
 // longFault is a fault for longer soaks.
 var longFault = fleetFault{"engine: stopped for longer than anybody waits for it", func(s *fleetSoak) {
 	s.engine.Signal(syscall.SIGSTOP)
-	time.Sleep(25 * time.Second)
+	time.Sleep(25 * time.Second) // the fault
 	s.engine.Signal(syscall.SIGCONT)
 }}
 

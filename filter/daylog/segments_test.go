@@ -227,7 +227,7 @@ func TestEntriesOfKilledWriters(t *testing.T) {
 		}
 		for range 20 {
 			w.look()
-			time.Sleep(time.Duration(rng.IntN(1000)) * time.Microsecond)
+			time.Sleep(time.Duration(rng.IntN(1000)) * time.Microsecond) // the moment of the kill is what is tested
 		}
 		i := rng.IntN(2)
 		running[i].Process.Kill()
