@@ -134,8 +134,7 @@ func TestRuleOfKeysThatNobodyKeeps(t *testing.T) {
 	}
 }
 
-// A period that becomes shorter stands in both files, whichever of them is looked at
-// first.
+// A shortened period is written to both files, whichever of them is checked first.
 func TestShorterInBothFiles(t *testing.T) {
 	for _, order := range [][]Ruled{{OfKeys, OfLines}, {OfLines, OfKeys}} {
 		d, _ := loggertest.New(t)
@@ -208,9 +207,8 @@ func TestLeasesOfOthersAreNotHeld(t *testing.T) {
 	assert.Equal(t, calendar.Period(14), rule)
 }
 
-// A name in the directory of locks that says a long period keeps nothing by itself:
-// what stands there is no lease unless a process has made and locked it, and the
-// directory is nobody else's.
+// A file in the directory of locks with a long period in its name has no effect: it is only
+// a lease if a process has created and locked it, and the directory belongs to nobody else.
 func TestPlantedLeases(t *testing.T) {
 	for name, plant := range map[string]func(path string) error{
 		"link":      func(path string) error { return os.Symlink("/dev/null", path) },

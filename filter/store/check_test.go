@@ -109,7 +109,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestCheckNamesFilesOfOthers: before anything is deleted. {} stands for DIR.
+// TestCheckNamesFilesOfOthers: before anything is deleted. {} means DIR.
 func TestCheckNamesFilesOfOthers(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

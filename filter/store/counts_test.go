@@ -405,8 +405,8 @@ func TestFlushIsLinear(t *testing.T) {
 	assert.True(t, isLinear(), "8 times as much took %v, not %v", large, small)
 }
 
-// What waits for the journals has a bound; what is left out past it is told by
-// them.
+// The records that wait for the journals are bounded; the journals record how many were
+// dropped.
 func TestPendingIsBounded(t *testing.T) {
 	b := newBed(t)
 	s, allow := b.refused()

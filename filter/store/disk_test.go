@@ -93,7 +93,7 @@ func TestFaultAtTheDayChange(t *testing.T) {
 	}
 }
 
-// putBack renames what was away. A directory may have been made anew meanwhile.
+// putBack renames what was moved away. A directory may have been created again meanwhile.
 func putBack(t *testing.T, away, path string) {
 	t.Helper()
 	files, err := os.ReadDir(away)

@@ -67,8 +67,8 @@ func earlierConfig(t *testing.T) Config {
 		Directory: Directory{Path: filepath.Join(t.TempDir(), "log"), Now: time.Now, Log: func(topic, line string) { t.Log(line) }}}
 }
 
-// TestRecount: counts of expired days that are made anew take the place of what
-// was there, also where they are smaller.
+// TestRecount: counts of expired days from all lines replace the existing ones, even if they
+// are smaller.
 func TestRecount(t *testing.T) {
 	cfg := earlierConfig(t)
 	s := Open(cfg)

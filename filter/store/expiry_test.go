@@ -22,8 +22,8 @@ import (
 	"hushpipe/format/policy"
 )
 
-// TestRetentionWaitsForNobody: neither the goroutine of the lines, nor a round that
-// hangs, nor who holds the locks of DIR keeps what has expired.
+// TestRetentionWaitsForNobody: neither the goroutine of the lines, nor a round that hangs,
+// nor a holder of DIR's locks delays expiry.
 func TestRetentionWaitsForNobody(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
@@ -82,8 +82,8 @@ func TestShorterPeriod(t *testing.T) {
 	b.heard()
 }
 
-// TestShorten: a period that becomes shorter while a process runs holds for its lines, its
-// keys and the rule from then on; one that becomes longer changes nothing.
+// TestShorten: a period shortened while a process runs applies to its lines, its keys and
+// the rule from then on; a longer one changes nothing.
 func TestShorten(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Keep = 30
@@ -212,8 +212,8 @@ func TestPurgeDay(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
-// The key goes wherever it lies: in the directory that DIR's filter was given, in DIR and
-// in those that it was given before. Without that directory nothing is deleted.
+// The key is deleted wherever it is: in the key directory of DIR's filter, in DIR, and in
+// earlier key directories. Without the current key directory nothing is deleted.
 func TestPurgeDayWithKeysElsewhere(t *testing.T) {
 	b := newBed(t)
 	b.process(users(today-3, "a", 1, 1))

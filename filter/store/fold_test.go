@@ -444,7 +444,7 @@ func TestDamagedJournals(t *testing.T) {
 	}
 }
 
-// A journal whose writer lives is left alone, and its damage said once.
+// A journal whose writer is alive is left alone, and its damage is reported once.
 func TestDamagedJournalOfALiveProcess(t *testing.T) {
 	b := newBed(t)
 	live := b.open()

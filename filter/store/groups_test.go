@@ -362,8 +362,8 @@ func (b *groupBed) audit() (group audit.Row) {
 	return group
 }
 
-// runGroups has processes come, end, be killed and reload while lines come for several
-// days, and compares what stands in the files with the oracle.
+// runGroups starts, ends, kills and reloads processes while lines arrive for several days,
+// and compares the files with the oracle.
 func runGroups(t *testing.T, kind groupKind, choices []byte) {
 	b := newGroupBedOf(t, groupPolicy, kind)
 	o := &oracle{lines: map[civil.Day][]oracleLine{}, least: b.stream.Least}
@@ -583,7 +583,7 @@ func TestReleaseKilled(t *testing.T) {
 }
 
 // TestReleaseBeforeTheKill: the process was killed before a line was released. Nothing is
-// twice, and nobody says so.
+// written twice, and no repetition is reported.
 func TestReleaseBeforeTheKill(t *testing.T) {
 	b := newGroupBed(t, groupPolicy)
 	w := b.worker()
@@ -597,8 +597,8 @@ func TestReleaseBeforeTheKill(t *testing.T) {
 }
 
 // TestHeldOverMidnight: lines of yesterday open their groups until an hour after midnight.
-// Then what is held is deleted, by whoever comes, and later lines are let in by the groups
-// that are open.
+// Then any process deletes the held lines, and later lines are admitted only by the open
+// groups.
 func TestHeldOverMidnight(t *testing.T) {
 	for _, test := range []struct {
 		name string

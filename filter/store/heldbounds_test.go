@@ -121,8 +121,8 @@ func TestHeldDayIsOver(t *testing.T) {
 	b.heard()
 }
 
-// TestReleasedPastABound: lines that were held when their day or hour went past a bound make no
-// file again, whoever releases them.
+// TestReleasedPastABound: held lines whose day or hour has passed a bound do not create a
+// file again, whichever process releases them.
 func TestReleasedPastABound(t *testing.T) {
 	for _, test := range []struct {
 		name    string

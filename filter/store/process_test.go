@@ -27,8 +27,7 @@ func counting(s *Store, lines, dropped uint64) {
 	}, func() string { return "" })
 }
 
-// kill is the end of a process that says nothing more: the kernel gives up its
-// locks.
+// kill ends a process without a last record: the kernel releases its locks.
 func kill(s *Store) { s.registry.Release() }
 
 func (b *bed) status() audit.Status {
@@ -212,8 +211,8 @@ func TestManyFold(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
-// TestStatusDeleted: a process whose record was deleted, or whose DIR was, says
-// all of itself anew.
+// TestStatusDeleted: a process whose record or DIR was deleted writes all of its record
+// again.
 func TestStatusDeleted(t *testing.T) {
 	b := newBed(t)
 	s := b.open()

@@ -16,8 +16,8 @@ import (
 
 var someFlags = []string{"--ip=mask=20/44", "--format=%h \"%r\"\n=", "--user="}
 
-// TestSettings: what a process records, the next can read; it is written anew only
-// where it changes, and a process on recorded settings leaves it alone.
+// TestSettings: the next process can read what a process records; the file is only rewritten
+// if it changes, and a process that uses recorded settings leaves it alone.
 func TestSettings(t *testing.T) {
 	b := newBed(t)
 	_, err := registry.ReadSettings(b.dir)

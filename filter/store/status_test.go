@@ -48,8 +48,7 @@ func TestStatusDays(t *testing.T) {
 	assert.Empty(t, st.Notes)
 }
 
-// TestPromise: what breaks the promise, what is only to be known, and what to
-// do about it. {} stands for DIR.
+// TestPromise: violations, notes, and what to do about them. {} means DIR.
 func TestPromise(t *testing.T) {
 	touch := func(name string, mode os.FileMode) func(b *bed) {
 		return func(b *bed) {
@@ -357,8 +356,8 @@ func TestDoubtsOfNames(t *testing.T) {
 	}
 }
 
-// TestFirstRecord: who starts a logger and opens a page sees it in status and in the room
-// file after 2 s, and not after the minute of other rounds.
+// TestFirstRecord: after starting a logger and opening a page, one sees it in status and in
+// the room file after 2 s, not only after the minute of other rounds.
 func TestFirstRecord(t *testing.T) {
 	b := newBed(t)
 	s := b.open()
@@ -379,8 +378,8 @@ func TestFirstRecord(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestSilence: status says when the last line was written, and notes a silence of a day
-// while a logger waits: the server may log elsewhere.
+// TestSilence: status shows the time of the last line, and notes a day without lines while a
+// logger waits: the server may log elsewhere.
 func TestSilence(t *testing.T) {
 	b := newBed(t)
 	s := b.open()

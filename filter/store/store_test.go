@@ -107,11 +107,11 @@ func (b *bed) set(t time.Time) {
 	b.now = t
 }
 
-// slow is what is said of a disk that answers late, as it does on a busy machine. No test
-// asks for it: those of disks that hang look at what is done meanwhile.
+// slow matches the messages about a disk that answers late, as on a busy machine. No test
+// expects them: those of disks that hang check what happens meanwhile.
 var slow = regexp.MustCompile(`the disk does not answer|did not come in time|not read in time`)
 
-// heard returns what was said since the last call, except of a slow disk.
+// heard returns the messages since the last call, except those about a slow disk.
 func (b *bed) heard() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

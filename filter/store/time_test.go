@@ -38,10 +38,9 @@ func (b *bed) onePseudonym(day civil.Day, n int) {
 	assert.Equal(b, n, strings.Count("\n"+text, "\n"+first+" "), "one address, one pseudonym, all %s", day)
 }
 
-// TestHours lets a server write a line each hour, and holds what is on disk
-// against what the calendar says: each line stands in the file of the day that it
-// spells, for exactly as many days as are kept, whatever an hour is called. The
-// day changes where the zone's clock says so, be that at 1 o'clock.
+// TestHours writes a line each hour, and compares the disk with the calendar: each line is
+// in the file of its date, for exactly as many days as are kept, however an hour is named.
+// The day changes when the zone's clock says so, even if that is at 1 o'clock.
 func TestHours(t *testing.T) {
 	for _, tt := range []struct {
 		name, zone, from string
@@ -178,8 +177,8 @@ func TestTwoZones(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
-// TestMidnightInABatch: what a batch has been told before midnight holds for it,
-// but nothing expired comes back.
+// TestMidnightInABatch: what was decided for a batch before midnight applies to it, but
+// nothing expired comes back.
 func TestMidnightInABatch(t *testing.T) {
 	midnight := noon.Add(12 * time.Hour)
 	late := midnight.Add(-time.Second)

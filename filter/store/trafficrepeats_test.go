@@ -43,8 +43,8 @@ func killedBed(t *testing.T, lines ...string) *bed {
 	return b
 }
 
-// TestTrafficOfBriefLines: after a kill, lines of which the same is kept are told apart by
-// what was read.
+// TestTrafficOfBriefLines: after a kill, lines that are equal in the file are distinguished
+// by the raw lines.
 func TestTrafficOfBriefLines(t *testing.T) {
 	for name, tt := range map[string]struct {
 		then []string

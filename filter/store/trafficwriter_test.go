@@ -38,8 +38,8 @@ func TestTrafficBesideOthers(t *testing.T) {
 	require.NoError(t, other.Close())
 }
 
-// TestTrafficOfAnEndedWriter: who ends leaves its figures to the process that writes the
-// files, and that looks once more when it ends itself.
+// TestTrafficOfAnEndedWriter: a process that ends leaves its figures to the writer of the
+// files, which checks once more when it ends itself.
 func TestTrafficOfAnEndedWriter(t *testing.T) {
 	b := newTrafficBed(t)
 	writer, s := b.open(), b.open()
@@ -201,8 +201,8 @@ func TestTrafficPurged(t *testing.T) {
 	})
 }
 
-// TestTrafficNamesOutliveAPurge: pages of networks and of a sitemap stand on, whoever reads
-// the journals last.
+// TestTrafficNamesOutliveAPurge: pages shown because of networks or a sitemap stay shown,
+// whichever process reads the journals last.
 func TestTrafficNamesOutliveAPurge(t *testing.T) {
 	begin := func(t *testing.T, sitemap ...string) (b *bed, same func(b *bed)) {
 		b = newTrafficBed(t)
@@ -257,8 +257,8 @@ func TestTrafficNamesOutliveAPurge(t *testing.T) {
 	}
 }
 
-// TestTrafficOfLateNames: a name that late lines bring on an earlier day stands on the
-// later days, too, as if they had come in order.
+// TestTrafficOfLateNames: a name that late lines add to an earlier day is shown on the later
+// days, too, as if the lines had come in order.
 func TestTrafficOfLateNames(t *testing.T) {
 	var lines []string
 	for client := range 5 {
@@ -283,7 +283,7 @@ func TestTrafficOfLateNames(t *testing.T) {
 }
 
 // TestTrafficOfExpiredNames: a name of a day past the retention, whose figures are made at
-// the end of the input, stands on the later days that are written already, too.
+// the end of the input, is shown on later days that are already written, too.
 func TestTrafficOfExpiredNames(t *testing.T) {
 	b := newTrafficBed(t)
 	s := b.open()
@@ -301,8 +301,8 @@ func TestTrafficOfExpiredNames(t *testing.T) {
 	b.heard()
 }
 
-// TestTrafficOfALateNameThatWaits: a later day that a name changes is made anew as soon as
-// the disk takes it.
+// TestTrafficOfALateNameThatWaits: a later day that a name changes is rewritten as soon as
+// the disk allows it.
 func TestTrafficOfALateNameThatWaits(t *testing.T) {
 	b := newTrafficBed(t)
 	s := b.open()
@@ -409,7 +409,7 @@ func TestTrafficOfAnotherBound(t *testing.T) {
 }
 
 // TestTrafficOfAClockThatJumps: a clock that goes wrong, and right again, changes no figure
-// of the lines, which bear their own times.
+// of the lines, which have their own times.
 func TestTrafficOfAClockThatJumps(t *testing.T) {
 	lines := someHits(5, 300)
 	want := whole(t, lines)
@@ -447,8 +447,8 @@ func TestTrafficOfAClockThatJumps(t *testing.T) {
 	}
 }
 
-// TestTrafficBesideAnUnreadableJournal: a journal of which nothing can be read is reported, and
-// the others count.
+// TestTrafficBesideAnUnreadableJournal: an unreadable journal is reported, and the others
+// count.
 func TestTrafficBesideAnUnreadableJournal(t *testing.T) {
 	lines := someHits(1, 100)
 	want := whole(t, lines)

@@ -40,8 +40,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// Of many processes on one DIR one has the pairs of the day in memory, whoever
-// counted them. When it ends, however it ends, another has them within a minute.
+// Of many processes on one DIR one has the pairs of the day in memory, whoever counted them.
+// However it ends, another one takes over within a minute.
 func TestOneProcessHoldsThePairs(t *testing.T) {
 	const processes, many = 20, 200_000
 	b := newBed(t)
@@ -201,8 +201,8 @@ func TestWriterIsStopped(t *testing.T) {
 	assert.Empty(t, b.heard())
 }
 
-// An expired day that could not be written is kept by whoever read its journals, and by
-// nobody longer than that takes.
+// An expired day that could not be written stays in memory in the process that read its
+// journals, and only until it is written.
 func TestExpiredDayWaitsBesideTheWriter(t *testing.T) {
 	b := newBed(t)
 	b.cfg.Keep = 1
