@@ -65,8 +65,8 @@ func TestWorkdays(t *testing.T) {
 	}
 }
 
-// plainExpiry counts hour by hour: a line lives through an hour, and where that lies on a
-// workday, one less is left.
+// plainExpiry counts hour by hour: for each hour on a workday that a line exists, one less
+// is left.
 func plainExpiry(off calendar.DaysOff, begin time.Time, hours int) time.Time {
 	const step = 30 * time.Minute // some zones change by half an hour
 	left := time.Duration(hours) * time.Hour

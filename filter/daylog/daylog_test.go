@@ -84,8 +84,8 @@ func TestAppendRepairs(t *testing.T) {
 	}
 }
 
-// A disk that takes a part of a batch only: the whole lines of it stay, n says
-// where to go on, and whatever happens next no line is there twice or cut.
+// A disk that takes only part of a batch: its whole lines stay, n is where to continue, and
+// whatever happens next no line is there twice or truncated.
 func TestAppendShortWrite(t *testing.T) {
 	batch := "first\nsecond\nthird\n"
 	for _, fault := range []error{unix.ENOSPC, unix.EIO, unix.EDQUOT, nil} {

@@ -42,7 +42,7 @@ func lines(first, n int) string {
 	return b.String()
 }
 
-// logs returns what is in the files of lines, the oldest first.
+// logs returns the contents of the files of lines, the oldest first.
 func logs(t *testing.T, path string) (list []dir.Log, texts []string) {
 	t.Helper()
 	found, err := os.ReadDir(path)

@@ -168,8 +168,8 @@ func TestKeysApart(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(tmp, "disk/2026-11-22.key"))
 }
 
-// What somebody who may write DIR can plant under a name: it is refused by
-// name, not followed, not waited for, and left as it is.
+// Files that an attacker who may write to DIR can plant: they are refused with an error that
+// names them, not followed, not waited for, and left as they are.
 func TestPlanted(t *testing.T) {
 	uses := []struct {
 		name string
@@ -349,8 +349,7 @@ func TestLockRooms(t *testing.T) {
 	unlock()
 }
 
-// TestTooLarge: a file that would fill the memory is not read, a clock is made
-// anew.
+// TestTooLarge: a file that would fill the memory is not read; a clock is rewritten.
 func TestTooLarge(t *testing.T) {
 	d, said := loggertest.New(t)
 	d.UseAll(t)

@@ -118,7 +118,7 @@ func (p *place) isPartial(day civil.Day) bool {
 	return err == nil
 }
 
-// everything is each file below path, with what is in it, its mode and its time.
+// everything returns each file below path, with its contents, mode and time.
 func everything(t *testing.T, path string) map[string]string {
 	all := map[string]string{}
 	require.NoError(t, filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
@@ -168,8 +168,7 @@ func TestMerge(t *testing.T) {
 	assert.Empty(t, p.said)
 }
 
-// TestRosterOfADay: what the DIR of web2 tells of today, as merges see it one after
-// another.
+// TestRosterOfADay: the state of web2's DIR today, as successive merges see it.
 func TestRosterOfADay(t *testing.T) {
 	journals := func(addresses string) func(*place) {
 		return func(p *place) { p.write("web2", today, 1, "a", addresses) }
@@ -228,8 +227,8 @@ func TestRosterOfADay(t *testing.T) {
 	}
 }
 
-// TestDeletedJournals: what cannot be united any more makes a lower bound, and that is
-// said; a room file never shrinks.
+// TestDeletedJournals: counts that can no longer be united become a lower bound, which is
+// reported; a room file never shrinks.
 func TestDeletedJournals(t *testing.T) {
 	p := newPlace(t)
 	p.write("web1", today, 1, "a", "abcd")

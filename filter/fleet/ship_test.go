@@ -92,9 +92,9 @@ func (h *host) keys() map[civil.Day][32]byte {
 	return keys
 }
 
-// TestKeysOfAllZones: while hosts from UTC-12 to UTC+14 go through eight days, all of them
-// count a day under one key; services stand still for most of a day, and filters start
-// anew. The days that a filter had made keys of are told.
+// TestKeysOfAllZones: hosts from UTC-12 to UTC+14 go through eight days, and all count a day
+// under one key, although services are down for most of a day, and filters restart. Days for
+// which a filter had created its own key are reported.
 func TestKeysOfAllZones(t *testing.T) {
 	start := at(today, 9, 0)
 	seed := NewSeed("meet", start)
@@ -198,9 +198,8 @@ func (h *host) fleet() []string {
 	return names
 }
 
-// TestMidnights: eight midnights pass while the service stands still. The filter goes on
-// with keys of its own from the third on; started again, the service makes those that all
-// have.
+// TestMidnights: eight midnights pass while the service is down. From the third on, the
+// filter uses keys of its own; after a restart, the service creates the common keys.
 func TestMidnights(t *testing.T) {
 	here, other := newHost(t, at(today, 12, 0)), newHost(t, at(today, 12, 0))
 	seed := NewSeed("meet", here.now)

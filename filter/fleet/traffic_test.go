@@ -200,8 +200,7 @@ func TestTraffic(t *testing.T) {
 	}
 }
 
-// TestTrafficPastBounds: who stays, and which names, are those of a host that had seen all
-// lines.
+// TestTrafficPastBounds: the same visitors and names stay as on a host with all lines.
 func TestTrafficPastBounds(t *testing.T) {
 	p, r := newPlace(t), rand.New(rand.NewPCG(1, 1))
 	opt := traffic.Defaults()
@@ -232,7 +231,7 @@ func TestTrafficPastBounds(t *testing.T) {
 	assert.Equal(t, string(want), p.figures(today))
 }
 
-// TestVisitOverHosts: who goes from one host to another is one visitor, and that is one
+// TestVisitOverHosts: a client that moves from one host to another is one visitor with one
 // visit.
 func TestVisitOverHosts(t *testing.T) {
 	p := newPlace(t)
@@ -244,8 +243,8 @@ func TestVisitOverHosts(t *testing.T) {
 	assert.Equal(t, "keys 1, open web1 2, open web2 1", p.trafficRoster(today))
 }
 
-// TestTrafficSeveralKeys: a visitor of two hosts is two, which is said, and no name stands
-// since one network seems to be two.
+// TestTrafficSeveralKeys: a visitor of two hosts counts twice, which is reported, and names
+// are not shown, since one network counts as two.
 func TestTrafficSeveralKeys(t *testing.T) {
 	p := newPlace(t)
 	opt := traffic.Defaults()
@@ -285,8 +284,8 @@ func TestTrafficNeverTwice(t *testing.T) {
 	}
 }
 
-// TestTrafficOfLostHosts: what cannot be united any more makes a lower bound, and that is
-// said until all of it is there again.
+// TestTrafficOfLostHosts: figures that can no longer be united become a lower bound, which
+// is reported until everything is there again.
 func TestTrafficOfLostHosts(t *testing.T) {
 	opt := traffic.Defaults()
 	begin := func(t *testing.T) *place {

@@ -103,7 +103,7 @@ func (m *meet) join(name string) *host {
 	return h
 }
 
-// restart begins anew, as after a kill.
+// restart starts over, as after a kill.
 func (m *meet) restart(h *host) {
 	h.Sender = NewSender(SenderConfig{Path: h.path, Fleet: "meet", Host: h.name, Now: m.clock, Log: m.say,
 		Open: func() (Engine, error) { return m.open() }})
@@ -155,8 +155,8 @@ func (m *meet) logAll(n int) {
 	}
 }
 
-// step has all hosts send what is new. Connections that broke are found by the first one to
-// use them, and made anew for the next.
+// step makes all hosts send new pairs. Broken connections are detected by the first host
+// that uses them, and renewed for the next.
 func (m *meet) step() {
 	m.Helper()
 	for _, h := range m.hosts {

@@ -15,9 +15,9 @@ import (
 	"hushpipe/format/civil"
 )
 
-// TestShorterKeep: when the period of the keys is shortened, nothing in the engine outlives it,
-// neither of days that are sent still nor of those whose key is gone, nor what a host sent that
-// is down, whether the service runs on or was started anew.
+// TestShorterKeep: when the period of the keys is shortened, nothing in the engine outlives
+// it: neither days that are still being sent, nor those whose key is gone, nor data of a
+// host that is down, whether the service runs on or is restarted.
 func TestShorterKeep(t *testing.T) {
 	for _, restarted := range []bool{false, true} {
 		m := newMeet(t, "web1", "web2")

@@ -24,7 +24,7 @@ func (m *meet) status(hosts ...string) Status {
 	return s
 }
 
-// TestStatus: which hosts were heard of, which days they have closed, and what is behind. It
+// TestStatus: the hosts with records, the days they have closed, and the problems. It
 // changes nothing.
 func TestStatus(t *testing.T) {
 	m := newMeet(t, "web1", "web2")
@@ -126,7 +126,7 @@ func TestStatusOfPeriods(t *testing.T) {
 	assert.Empty(t, m.status().Behind)
 }
 
-// TestStatusOfSeveralDays: what is wrong on each of several days is behind once.
+// TestStatusOfSeveralDays: a problem of several days is listed once.
 func TestStatusOfSeveralDays(t *testing.T) {
 	m := newMeet(t, "web1", "web2")
 	m.hosts[1].cfg.Host = "web1"

@@ -34,8 +34,8 @@ func (m *meet) inEngine() (n uint64) {
 	return n
 }
 
-// TestWiped: a host that finds one part of a day gone looks for the others at once, and
-// tells nothing before all are there.
+// TestWiped: a host that detects the loss of one part of a day checks the others at once,
+// and puts no record before all are there.
 func TestWiped(t *testing.T) {
 	m := newMeet(t, "web1")
 	m.logAll(1000)
@@ -48,8 +48,8 @@ func TestWiped(t *testing.T) {
 	m.same()
 }
 
-// TestWipedBeforeTold: an engine that was wiped after a host had sent, and before it told so,
-// is found at once, also where another host has claimed the day meanwhile.
+// TestWipedBeforeTold: an engine that was wiped after a host had sent pairs, and before it
+// put its record, is detected at once, even if another host has claimed the day meanwhile.
 func TestWipedBeforeTold(t *testing.T) {
 	for _, other := range []bool{false, true} {
 		m := newMeet(t, "web1", "web2")

@@ -40,7 +40,7 @@ func realAddrs(tb testing.TB) []string {
 	return addrs
 }
 
-// oddAddrs are texts at the edges of what is an address.
+// oddAddrs are texts on the border of what an address is.
 var oddAddrs = []string{
 	"", "-", ".", ":", "::", ":::", "::1", "1::", "::%eth0", "fe80::1%eth0", "%", "0.0.0.0", "255.255.255.255",
 	"256.0.0.1", "01.2.3.4", "1.2.3.04", "00.0.0.0", "1.2.3", "1.2.3.4.", ".1.2.3.4", "1..2.3", "1.2.3.4.5",

@@ -23,8 +23,7 @@ func TestProofOdds(t *testing.T) {
 	assert.InDelta(t, 0.011, float64(plausible)/n, 0.002)
 }
 
-// TestProof: what is a pseudonym under the key stays, in each mode, and what is not gets
-// a mark.
+// TestProof: pseudonyms under the key stay, in each mode, and everything else gets a mark.
 func TestProof(t *testing.T) {
 	key, other := Key{1}, Key{2}
 	for _, mode := range []string{"ipcrypt", "pfx", "mask=24/48"} {

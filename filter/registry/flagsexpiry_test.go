@@ -18,7 +18,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// TestExpireFlags: what is taken out of the log when lines of 22 November are the oldest.
+// TestExpireFlags: what is removed from the log when lines of 22 November are the oldest.
 func TestExpireFlags(t *testing.T) {
 	const (
 		empty   = "2026-11-01T12:00:00Z empty\n"
@@ -71,8 +71,8 @@ func TestExpireFlags(t *testing.T) {
 	assert.Empty(t, names)
 }
 
-// TestExpiredFlagsSayTheSame: whatever is in the log, what it says of the days that have
-// lines is the same as before.
+// TestExpiredFlagsSayTheSame: for any log, the flags of days that have lines are the same as
+// before.
 func TestExpiredFlagsSayTheSame(t *testing.T) {
 	const days = 40
 	begin := civil.NewDay(2026, 10, 1)

@@ -143,9 +143,9 @@ func (k *killed) WriteAt(p []byte, at int64) (int, error) {
 	return copy(k.data[at:], p), nil
 }
 
-// TestFalsifyKilled: whenever the process is killed, a line that lies in one page is the
-// old or the new one, and one over several pages is still found, until all but the
-// address is the new one.
+// TestFalsifyKilled: whenever the process is killed, a line within one page is the old or
+// the new one, and one over several pages is still found, until everything but the address
+// is new.
 func TestFalsifyKilled(t *testing.T) {
 	for _, tt := range []struct{ at, before, behind int }{
 		{0, 0, 100}, {4000, 0, 20}, {4000, 0, 57}, {4000, 0, 58}, {4000, 0, 200}, {4000, 80, 5}, {4000, 80, 200}, {4090, 0, 200}, {4095, 1, 9000}, {100, 9000, 9000}, {0, 4090, 3000},
@@ -179,7 +179,7 @@ func TestFalsifyKilled(t *testing.T) {
 	}
 }
 
-// TestFalsifyRefuses: what is not the file that was searched stays as it is.
+// TestFalsifyRefuses: a file other than the searched one stays as it is.
 func TestFalsifyRefuses(t *testing.T) {
 	f := newDayFile(t, six+" a\n")
 	found := f.search()

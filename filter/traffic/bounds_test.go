@@ -13,8 +13,8 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// TestInventedPaths: who asks for more paths than stand by name does not choose which of
-// the site's own go to other, and none that stood on an earlier day does.
+// TestInventedPaths: a client that requests more paths than are shown by name cannot choose
+// which of the site's own are counted under other, and none shown on an earlier day is.
 func TestInventedPaths(t *testing.T) {
 	second := 0
 	line := func(network int, target string) []byte {
@@ -78,8 +78,8 @@ func TestInventedPaths(t *testing.T) {
 	}
 }
 
-// TestManyEarlierNames: where more strings than stand by name go on standing, their tables
-// are not made anew with each record.
+// TestManyEarlierNames: if more strings stay shown than the limit, the tables are not
+// rebuilt with each record.
 func TestManyEarlierNames(t *testing.T) {
 	opt := traffic.Defaults()
 	opt.MaxNames = 50
@@ -106,8 +106,8 @@ func TestManyEarlierNames(t *testing.T) {
 	assert.Contains(t, text, "total 687 687 ")
 }
 
-// TestSumsPastBounds: what is past a bound goes to other: of pages, sites, paths that are
-// not there and groups the sums stay.
+// TestSumsPastBounds: strings past a bound are counted under other: the sums of pages,
+// sites, missing paths and groups stay.
 func TestSumsPastBounds(t *testing.T) {
 	opt := traffic.Defaults()
 	opt.MaxNames, opt.MinGroup, opt.Groups = 20, 3, groups(t, "/ows?layers={group}")
@@ -139,8 +139,8 @@ func TestSumsPastBounds(t *testing.T) {
 	}
 }
 
-// TestInventedAgents: who sends many user agents is as many visitors, but brings neither
-// a browser nor a system nor a country to stand by name alone.
+// TestInventedAgents: a client that sends many user agents counts as many visitors, but
+// alone makes neither a browser nor a system nor a country shown by name.
 func TestInventedAgents(t *testing.T) {
 	opt := traffic.Defaults()
 	opt.Countries = countries(t)

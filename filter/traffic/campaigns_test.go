@@ -11,8 +11,8 @@ import (
 	"hushpipe/format/civil"
 )
 
-// TestCampaigns: a link that names its campaign is of that, whatever the browser says of
-// the page that it stood on; one that names only where it stood is of what that is.
+// TestCampaigns: a link that names its campaign counts for that, whatever referrer the
+// browser sends; one that only names its site counts for the kind of that site.
 func TestCampaigns(t *testing.T) {
 	for target, want := range map[string]string{
 		"/a?utm_campaign=spring":         "campaign spring",

@@ -45,9 +45,8 @@ func countryCells(d trafficfile.Day) (list []string) {
 	return list
 }
 
-// TestCountries: a country stands by name from five visitors on. What does not is never
-// one alone in other, if another can go with it: of the visitors of a day other would tell
-// which country they are from.
+// TestCountries: a country is shown by name from five visitors on. A smaller one is never
+// alone in other, if another can join it: alone, it would be identified by its visitors.
 func TestCountries(t *testing.T) {
 	day := civil.NewDay(2026, 3, 10)
 	for _, test := range []struct {
@@ -73,8 +72,8 @@ func TestCountries(t *testing.T) {
 	assert.Equal(t, []string{"unknown[9 9 900 9]"}, countryCells(count(t, opt, fromCountries(map[string]int{"DE": 9}))[day]), "there is no file")
 }
 
-// TestCountryOf: robots have no country, what is no page has one, and who has no address
-// comes from nowhere.
+// TestCountryOf: robots have no country, other hits than pages have one, and clients without
+// an address have none.
 func TestCountryOf(t *testing.T) {
 	line := func(client, target, agent string) []byte {
 		return fmt.Appendf(nil, `%s - - [10/Mar/2026:08:00:00 +0000] "GET %s HTTP/1.1" 200 100 "-" "%s"`, client, target, agent)
@@ -118,8 +117,8 @@ func TestReplacedCountries(t *testing.T) {
 	assert.Equal(t, []string{"DE[5 5 500 5]", "unknown[15 15 1500 0]"}, countryCells(day.Figures(1, traffic.Names{})))
 }
 
-// TestCountryOptions: the day's file says with which database it was made, and of days
-// that were counted with and without one that it is both.
+// TestCountryOptions: the day's file records the database, and both options for a day
+// counted with and without one.
 func TestCountryOptions(t *testing.T) {
 	with, without := traffic.Defaults(), traffic.Defaults()
 	with.Countries = countries(t)

@@ -117,9 +117,9 @@ var closed = func() map[string]bool {
 // however many bring it.
 var personal = regexp.MustCompile(`@|%40|\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b|(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(^|\.)eyJ\w{4,}\.\w{6,}`)
 
-// kept plants on three days: of so many networks on the second, of one on the first and on
-// the third. It fails the test where something stands in the files that fewer than five
-// networks brought on that day or an earlier one.
+// kept plants text on three days: from so many networks on the second, from one on the first
+// and third. It fails the test if the files contain text that fewer than five networks sent
+// on that day or an earlier one.
 func kept(t *testing.T, form, networks int, p planted) {
 	const least = 5
 	f := forms[form]
@@ -206,7 +206,7 @@ func kept(t *testing.T, form, networks int, p planted) {
 	}
 }
 
-// domainOf is the domain of a site, "" for what is none.
+// domainOf returns the domain of a site, "" if it has none.
 func domainOf(name string) string {
 	if host, ok := strings.CutPrefix(name, "s"); ok {
 		return "s" + referrer.Domain(host)
@@ -261,8 +261,8 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// FuzzKept: nothing stands in a kept file that fewer than five networks brought on that
-// day or an earlier one, or a sitemap lists.
+// FuzzKept: a kept file only contains text that five networks sent on that day or an earlier
+// one, or that a sitemap lists.
 func FuzzKept(f *testing.F) {
 	for i, plant := range plants {
 		f.Add(i, i, plant, plant, plant, "https://"+plant+"/", plant, "/"+plant, plant, "1")

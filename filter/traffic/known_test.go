@@ -16,8 +16,8 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// bothWays counts lines by what is known of earlier ones and by the spans of ParseFast, many
-// in a Delta, and plainly by the fields of Parse, each in one of its own.
+// bothWays counts lines with caches and the spans of ParseFast, many per Delta, and without
+// caches from the fields of Parse, each in its own Delta.
 type bothWays struct {
 	opt         traffic.Options
 	parser      format.Parser
@@ -97,7 +97,7 @@ func (w *bothWays) count(t testing.TB, line []byte) {
 	}
 }
 
-// requireEqual compares what was counted, and begins anew.
+// requireEqual compares the results, and starts over.
 func (w *bothWays) requireEqual(t testing.TB) {
 	day := traffic.NewDay(w.opt)
 	require.NoError(t, day.Add(w.got.AppendTo(nil)))
@@ -109,8 +109,7 @@ func (w *bothWays) requireEqual(t testing.TB) {
 	w.want = traffic.NewDay(w.opt)
 }
 
-// TestKnownIsPlain: what is remembered of earlier lines, and what the short way leaves
-// out, changes no figure.
+// TestKnownIsPlain: neither the caches nor the fast path change any figure.
 func TestKnownIsPlain(t *testing.T) {
 	opt := traffic.Defaults()
 	opt.MinGroup, opt.Own, opt.IgnoreUA = 3, []string{"semicomplete.com"}, []string{"feedburner"}

@@ -115,8 +115,8 @@ func runAWStats(t *testing.T, log []byte) awstats {
 	return awstats{section("DAY"), section("TIME"), section("SIDER"), section("SESSION"), section("ERRORS")}
 }
 
-// asAWStats are the options under which the figures are those of AWStats. Everything
-// stands by name.
+// asAWStats are the options under which the figures equal those of AWStats. Everything is
+// shown by name.
 func asAWStats(t *testing.T) traffic.Options {
 	opt := traffic.Defaults()
 	opt.ByAddress, opt.Timeout, opt.MinGroup, opt.Rules = true, time.Hour, 1, awstatsRules(t)
@@ -124,9 +124,9 @@ func asAWStats(t *testing.T) traffic.Options {
 	return opt
 }
 
-// TestAWStats holds the figures to AWStats' own, of the sample log and of logs that are
-// made up. It deviates where AWStats adds the bytes of a partial answer twice, and where
-// it says nothing of the end of visits that are open at the end of the log.
+// TestAWStats compares the figures with AWStats' own, for the sample log and for generated
+// logs. They differ where AWStats adds the bytes of a partial response twice, and where it
+// does not report the end of visits that are open at the end of the log.
 func TestAWStats(t *testing.T) {
 	need.Program(t, "/usr/lib/cgi-bin/awstats.pl", "awstats")
 	sample, err := os.ReadFile("../../testdata/elastic/apache-combined-2015.log")

@@ -155,8 +155,8 @@ func TestAnySplit(t *testing.T) {
 	}
 }
 
-// TestNothingPersonal plants tokens in all that a client can choose, and looks for them in
-// what is kept for good.
+// TestNothingPersonal plants tokens wherever a client can choose text, and searches the kept
+// files for them.
 func TestNothingPersonal(t *testing.T) {
 	tokens := []string{"tok3nInPath", "tok3nInQuery", "tok3nInReferrer", "tok3nInAgent", "alice%40example.org", "alice@example.org",
 		"192.0.2.7", "2001:db8::7", "6f9619ff8b86d011", "6f9619ff-8b86-d011-b42d-00c04fc964ff", "eyJhbGciOi.eyJzdWIiOiI.SflKxwRJSM", "tok3nHost"}
@@ -203,8 +203,7 @@ func TestNothingPersonal(t *testing.T) {
 	assert.NotContains(t, text, "alice")
 }
 
-// TestNames: a path that stood by name on one day goes on standing; one of a sitemap
-// stands in any case.
+// TestNames: a path shown by name on one day stays shown; one in a sitemap is always shown.
 func TestNames(t *testing.T) {
 	line := func(day, network int, target string) []byte {
 		return fmt.Appendf(nil, `10.0.%d.1 - - [%02d/Mar/2026:08:00:00 +0000] "GET %s HTTP/1.1" 200 100 "-" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"`, network, day, target)
