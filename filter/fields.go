@@ -12,30 +12,30 @@ import (
 	"hushpipe/format/policy"
 )
 
-// planned is what a rewriter has for a stream that lists its fields.
+// planned is the state of a rewriter for a stream that lists its fields.
 type planned struct {
 	plan      *treatment.Plan // nil: all of a line is kept
-	fixed     bool            // lines have the format of a LogFormat string: none is JSON
-	unsure    bool            // nobody can tell what the texts in quotes are
-	event     string          // that names the line, "" for none
-	shortened shortenedTexts  // none without a plan
+	fixed     bool            // the format is a LogFormat string, so no line is JSON
+	unsure    bool            // it is not certain what the texts in quotes are
+	event     string          // the name of the line's event, "" for none
+	shortened shortenedTexts  // unused without a plan
 	treated   []byte          // scratch
-	whole     []byte          // scratch, the request line or the URL that is split into parts
-	parts     parts           // of the line, once appendPart was asked for one
-	counted   span            // in what was appended, the client who is counted
-	clients   int             // how often that is
+	whole     []byte          // scratch, for the request line or URL that is split into parts
+	parts     parts           // of the line, once appendPart has split it
+	counted   span            // the client who is counted, in the appended line
+	clients   int             // how often the appended line has that client
 	at        [format.NumRoles]int
 	json      jsonFields
 }
 
-// parts are those of what is left of a request line, or of a URL.
+// parts are the parts of what is left of a request line or a URL.
 type parts struct {
 	known, none                   bool // none: the line has neither
 	method, path, query, protocol []byte
 }
 
-// canPlan reports whether a plan says what becomes of each byte of the line. A line inside
-// of a JSON value has no roles, and one of an error log has nothing of a LogFormat.
+// canPlan reports whether the plan covers each byte of the line. A line inside a JSON value
+// has no roles, and a line of an error log has no fields of a LogFormat.
 func (w *rewriter) canPlan(line []byte) bool {
 	l := &w.line
 	switch {
@@ -47,8 +47,8 @@ func (w *rewriter) canPlan(line []byte) bool {
 	return w.fixed || line[l.Start] != '{' || w.json.nodes != nil
 }
 
-// appendPlanned is appendLine for a stream that lists its fields: what the plan does
-// not name is not appended.
+// appendPlanned is appendLine for a stream that lists its fields: it leaves out what the
+// plan does not name.
 func (w *rewriter) appendPlanned(dst, line []byte) []byte {
 	w.newLine()
 	w.counted, w.clients = span{}, 0
@@ -154,8 +154,8 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 // leftHost replaces a host and a port that were left out.
 const leftHost = "-:-"
 
-// hidesUser reports whether the server asked for a password: what it got as a name is
-// often one. Of a line without a status nobody knows, and a hash may be had.
+// hidesUser reports whether the user is left out because the server refused it: what it got
+// as a name is then often a password. Without a status, only a hash of the user is kept.
 func (w *rewriter) hidesUser(t *treatment.Treatment, line []byte) bool {
 	known := t.Kind == policy.Hash
 	for i := range w.line.Fields {
@@ -195,8 +195,8 @@ func (w *rewriter) appendShortened(dst []byte, field *format.Field, t *treatment
 	return dst
 }
 
-// shorten is appendShortened for a text that is not remembered. What the treatment left is
-// in w.treated; addresses in that are replaced.
+// shorten is appendShortened for a text that is not cached. It leaves in w.treated what the
+// treatment made of the text, and appends that with addresses replaced.
 func (w *rewriter) shorten(dst []byte, field *format.Field, t *treatment.Treatment, text []byte) []byte {
 	w.treated = w.treated[:0]
 	switch {
@@ -215,7 +215,7 @@ func (w *rewriter) shorten(dst []byte, field *format.Field, t *treatment.Treatme
 	return w.appendField(dst, field, w.treated, false)
 }
 
-// appendPlannedClient appends a field of clients, and notes who is counted.
+// appendPlannedClient appends a field of clients, and records the client who is counted.
 func (w *rewriter) appendPlannedClient(dst []byte, field *format.Field, text []byte, counted bool) []byte {
 	start := len(dst)
 	var who *guard.Client
@@ -307,7 +307,7 @@ func (w *rewriter) appendPieces(dst, line []byte) []byte {
 	return append(dst, '\n')
 }
 
-// seeClient notes who is counted where the pieces have no client.
+// seeClient records the client who is counted if the pieces have none.
 func (w *rewriter) seeClient(line []byte) {
 	if c := w.line.Client; w.client == nil && c >= 0 {
 		field := &w.line.Fields[c]

@@ -18,8 +18,8 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Calendar knows the days of a Sink, and has their secrets. Its methods may be called
-// while the Sink works.
+// Calendar knows the days of a Sink, and their secrets. Its methods may be called while the
+// Sink works.
 type Calendar interface {
 	Days
 	Secrets
@@ -27,25 +27,25 @@ type Calendar interface {
 
 // Days places lines.
 type Days interface {
-	// Place says to which day a line with that date goes; dated is false for a
+	// Place returns the day to which a line with that date goes; dated is false for a
 	// line with no readable time stamp.
 	Place(date civil.Day, dated bool) (civil.Day, calendar.Placement)
-	// Epoch changes when an earlier answer may no longer hold, that of Secrets too; it is
-	// never 0.
+	// Epoch changes when an earlier answer may no longer hold, including those of Secrets.
+	// It is never 0.
 	Epoch() uint64
 }
 
-// Secrets are what pseudonyms and hashes of a day are made with.
+// Secrets returns the secrets that pseudonyms and hashes are made with.
 type Secrets interface {
-	// Key returns the day's key; for an expired day a throw-away one, always
-	// the same.
+	// Key returns the day's key; for an expired day one that is never stored, always the
+	// same.
 	Key(day civil.Day, placement calendar.Placement) *pseudonym.Key
-	// Hasher makes the hashes of room names; nil while its secret is out of
-	// reach, and then nothing is counted.
+	// Hasher returns the Hasher of room names, nil while its secret cannot be read; then
+	// nothing is counted.
 	Hasher() *rooms.Hasher
 }
 
-// Config is what shapes the treatment of a line.
+// Config configures how a Filter treats lines.
 type Config struct {
 	Parser  format.Parser
 	Proxies *pseudonym.Networks // nil: none; else Parser was made with format.Options.Proxies
@@ -55,18 +55,19 @@ type Config struct {
 	Limits  rooms.Limits
 	CountV6 int // prefix length that counts as one IPv6 client, 1…128
 
-	Plan    *treatment.Plan // what becomes of each field; nil: the whole line is kept
-	ByLeft  bool            // rooms count what the Plan leaves of addresses, not whole ones
-	NoLines bool            // no line is written: they are only counted
+	Plan    *treatment.Plan // what is kept of each field; nil: the whole line is kept
+	ByLeft  bool            // rooms count what the Plan leaves of addresses, not whole addresses
+	NoLines bool            // lines are counted, and not written
 	Traffic *Traffic        // nil: no hits are counted
-	Groups  *Groups         // of which lines are held back; nil: none
+	Groups  *Groups         // whose lines are held back; nil: none
 	Hours   bool            // lines go to the files of their hours; the Calendar is Hourly, the Sink a HourSink
 
-	again bool // lines were treated before: of a list behind Proxies, the client alone is left
+	again bool // lines were treated before: of a list of Proxies only the client is left
 }
 
-// Filter treats lines: a router says to which day a line goes, a rewriter what may be
-// written of it, and a counter which room it is counted in. It serves one goroutine.
+// Filter treats lines: a router finds the day to which a line goes, a rewriter makes what
+// may be written of it, and a counter finds the room in which it is counted. It serves one
+// goroutine.
 type Filter struct {
 	router
 	rewriter
@@ -85,17 +86,17 @@ type Filter struct {
 
 // output is where lines go.
 type output struct {
-	wrote     *day // where the line is written, nil: it is not, or not yet
+	wrote     *day // the day that the line was written to, nil if it was not, or not yet
 	discarded Part // takes the lines of expired days
-	noLines   bool // they are only counted
+	noLines   bool // lines are counted, and not written
 }
 
 // parsing finds the fields of a line.
 type parsing struct {
 	parser format.Parser
-	fast   format.FastParser  // the parser, where it is one
-	delims machine.Delimiters // of the line
-	hasNUL bool               // the lines that are treated may have NUL bytes
+	fast   format.FastParser  // the parser, if it is one, else nil
+	delims machine.Delimiters // of the current line
+	hasNUL bool               // the batch may have NUL bytes
 }
 
 // sharing is what a Filter shares with those of other streams.
@@ -106,7 +107,7 @@ type sharing struct {
 	only   *policy.Opening // what the gate of the stream lets through, nil for all lines
 }
 
-// snapshot is what is known of the Filter, for who looks from another goroutine.
+// snapshot is the state of the Filter that other goroutines may read.
 type snapshot struct {
 	read    atomic.Uint64 // bytes
 	mu      sync.Mutex    // guards what follows
@@ -115,8 +116,8 @@ type snapshot struct {
 	fault   string
 }
 
-// New returns a Filter for lines of cal's days, whose batches have a part for each day,
-// and which counts rooms.
+// New returns a Filter that counts rooms, and whose batches have a part for each of cal's
+// days.
 func New(cfg Config, cal Calendar) *Filter { return newFilter(cfg, cal, &direct{limits: cfg.Limits}) }
 
 // NewStream returns a Filter whose batches have one part, for all days, in the order of
@@ -148,7 +149,7 @@ func newFilter(cfg Config, cal Calendar, rec recorder) *Filter {
 		f.fast = f.traffic.fast
 	}
 	if cfg.Hours {
-		f.hours.cal, f.fast = cal.(Hourly), nil // it may leave out the time
+		f.hours.cal, f.fast = cal.(Hourly), nil // a fast parser may leave out the time
 	}
 	f.guard = guard.New(format.ClientKeysOf(cfg.Parser), &guard.QuotedTexts{})
 	if cfg.Proxies != nil {
@@ -180,7 +181,7 @@ func (f *Filter) Fault() string {
 	return f.shared.fault
 }
 
-// noteFault notes where the program panicked.
+// noteFault records where the program panicked.
 func (f *Filter) noteFault(place string) {
 	f.shared.mu.Lock()
 	defer f.shared.mu.Unlock()
@@ -193,7 +194,7 @@ func (f *Filter) Read() uint64 { return f.shared.read.Load() }
 // noteRead counts bytes that Run has read.
 func (f *Filter) noteRead(n int) { f.shared.read.Add(uint64(n)) }
 
-// share makes the counts so far known to Snapshot.
+// share publishes the counts so far to Snapshot.
 func (f *Filter) share() {
 	s := f.Stats()
 	f.shared.mu.Lock()
@@ -204,13 +205,14 @@ func (f *Filter) share() {
 	f.shared.mu.Unlock()
 }
 
-// parseFast finds the fields of the line that delims.Cut returned, if it is a usual one.
+// parseFast finds the fields of the line that delims.Cut returned, if it has the usual
+// layout.
 func (p *parsing) parseFast(line []byte, out *format.Line) bool {
 	return p.fast != nil && !p.hasNUL && len(line) <= MaxLine && p.fast.ParseFast(line, &p.delims, out)
 }
 
-// parse finds the fields of a line, or at least its date. It returns what is left of
-// a line that is too long, and of one with NUL bytes, which is malformed, the others.
+// parse finds the fields of a line, or at least its date. known is false for a malformed
+// line, of which it returns the text to write: without NUL bytes, and cut to MaxLine.
 func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) {
 	text, raw := line, []byte(nil)
 	if f.hasNUL {
@@ -229,7 +231,7 @@ func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) 
 	return false, line
 }
 
-// treat appends one line to its day's part of b.
+// treat parses one line and appends it to its day's part of b.
 func (f *Filter) treat(b *Batch, line []byte) {
 	f.stats.Lines++
 	l := &f.line
@@ -250,7 +252,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	f.write(b, line, known, usual)
 }
 
-// write appends a line that was read to its day's part of b.
+// write appends a line that was parsed to its day's part of b.
 func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	l := &f.line
 	if !known && (f.plan != nil || f.noLines) {
@@ -273,10 +275,10 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 			f.stats.Expired++
 			f.guard.Begin(len(line), known)
 			f.treatGlued(b, line, dayRef{}, noDoubt)
-			return // its date proves nothing: that day gets no room file
+			return // its date may be made up: that day gets no room file
 		}
 	}
-	s := f.last // most lines bear the date of the line before
+	s := f.last // most lines have the date of the line before
 	if f.hours.cal != nil {
 		s = f.hourOf(line, known)
 	} else if s.day == nil || s.date != l.Day || !l.HasDay {
@@ -290,7 +292,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	case calendar.Expired:
 		f.stats.Expired++
 		part.Lines = part.Lines[:0]
-		if d.expired { // else it is an hour of a day that is not over
+		if d.expired { // else it is an expired hour of a day that is not over
 			f.rec.meet(b, d)
 		}
 	case calendar.Adjusted:
@@ -344,8 +346,8 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 	}
 }
 
-// appendSome appends what a stream keeps of a line, and reports whether its fields are
-// left out because the plan does not say what becomes of them. Its room counts anyway.
+// appendSome appends what a stream keeps of a line. It reports whether it omitted the line
+// because the plan does not cover all of it; the line's room counts anyway.
 func (f *Filter) appendSome(part *Part, line []byte, usual bool) (omitted bool) {
 	start := len(part.Lines)
 	switch {
@@ -375,8 +377,8 @@ func (f *Filter) appendSome(part *Part, line []byte, usual bool) (omitted bool) 
 	return omitted
 }
 
-// isGluedAt is isGlued for a line that was appended at start. One that is glued is taken
-// back where not all of it may be kept, and so is one of which a panic leaves that open.
+// isGluedAt is isGlued for a line that was appended at start. It takes back a glued line if
+// not all of it may be kept, and so it does if it panics.
 func (f *Filter) isGluedAt(b *Batch, line []byte, s dayRef, start int) bool {
 	glued := true
 	defer func() {
@@ -388,8 +390,7 @@ func (f *Filter) isGluedAt(b *Batch, line []byte, s dayRef, start int) bool {
 	return glued
 }
 
-// takeBack takes back the line that was appended last, if nobody can tell which
-// field is which.
+// takeBack removes the line that was appended last, at start, and counts it as omitted.
 func (f *Filter) takeBack(b *Batch, s dayRef, start int) {
 	part := &f.discarded
 	if s.placement != calendar.Expired {
@@ -399,8 +400,7 @@ func (f *Filter) takeBack(b *Batch, s dayRef, start int) {
 	f.stats.Omitted++
 }
 
-// keepEmpty appends a line with nothing in it, which is neither malformed nor counted
-// as undated, to today's.
+// keepEmpty appends an empty line to today's. It counts neither as malformed nor as undated.
 func (f *Filter) keepEmpty(b *Batch, line []byte) {
 	if f.plan != nil || f.noLines {
 		return
@@ -419,7 +419,7 @@ func (f *Filter) keepEmpty(b *Batch, line []byte) {
 	}
 }
 
-// noteNobody notes that nobody is counted by the current line.
+// noteNobody counts a line without a client.
 func (f *Filter) noteNobody(usual bool) {
 	if !usual && f.line.Error {
 		return
@@ -430,7 +430,7 @@ func (f *Filter) noteNobody(usual bool) {
 	}
 }
 
-// noteNoTarget notes that the current line has no request.
+// noteNoTarget counts a line without a request.
 func (f *Filter) noteNoTarget() {
 	if f.line.Request >= 0 || !f.line.Error {
 		f.stats.WithoutRequest++
@@ -470,8 +470,7 @@ func (f *Filter) room(line []byte) (hash *[20]byte) {
 	return hash
 }
 
-// renew takes in what has changed since the last batch: the days, and what makes the
-// hashes of rooms.
+// renew adopts what changed since the last batch: the days, and the Hasher of rooms.
 func (f *Filter) renew() {
 	if f.grouped != nil {
 		f.lookForOpen()
@@ -490,10 +489,10 @@ func (f *Filter) renew() {
 	}
 }
 
-// count notes that the current line's client used a room.
+// count records that the current line's client used a room.
 func (f *Filter) count(b *Batch, d *day, room *[20]byte) {
-	// The rooms of a client are few, and most of its lines are of one that was
-	// counted just before.
+	// A client uses few rooms, so most of its lines are of a room that was counted just
+	// before.
 	key := f.noteKey.of(room)
 	note := f.client.Addr == f.clientAddr // else the entry is another's by now
 	if notes := &f.client.Notes; note && (notes[0] == key || notes[1] == key || notes[2] == key) {
@@ -507,8 +506,8 @@ func (f *Filter) count(b *Batch, d *day, room *[20]byte) {
 	}
 }
 
-// toldApartBy returns that of a client's address by which clients are told apart. Those of
-// whom nothing is left are one.
+// toldApartBy returns the part of a client's address by which clients are told apart. Clients
+// of whose addresses nothing is left count as one.
 func (f *Filter) toldApartBy(a pseudonym.Addr) pseudonym.Addr {
 	switch {
 	case f.left == nil:

@@ -10,13 +10,13 @@ import (
 	"hushpipe/format/machine"
 )
 
-// rewriter makes of a line what may be written of it, and notes who is the client.
+// rewriter makes what may be written of a line, and finds its client.
 type rewriter struct {
 	planned
 	redact    *treatment.Redact
 	guard     guard.Guard
 	unchanged unchangedTexts
-	line      format.Line // that is treated
+	line      format.Line // the current one
 	hash      clientHash  // of the client that the line begins with
 	nextHash  clientHash  // of the one that the next line begins with
 
@@ -26,14 +26,15 @@ type rewriter struct {
 	clientAddr pseudonym.Addr
 	request    *unchangedText // the entry of its request, nil for none
 	agent      *unchangedText // that of its user agent
-	doubt      doubt          // whether it is one line
+	doubt      doubt          // whether the line is a single one
 }
 
 // span is text[start:end].
 type span struct{ start, end int }
 
-// appendLine appends a line of a known format with its newline, field by field,
-// and notes who is counted, and what is known of the request.
+// appendLine appends a line of a known format with its newline, field by field. It records
+// the client who is counted, and the cached request. The byte after line must be its newline
+// in the same buffer.
 func (w *rewriter) appendLine(dst, line []byte) []byte {
 	w.newLine()
 	line, at := line[:len(line)+1], 0
@@ -77,7 +78,7 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 			}
 		case format.URL, format.Text:
 			if machine.CannotHoldAddress(text, '=') {
-				continue // no run has more than all of it: nextStop finds nothing
+				continue // the guard would find nothing
 			}
 		}
 		if len(text) == 1 && text[0] == '-' {
@@ -99,10 +100,10 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 	return append(dst, line[at:]...)
 }
 
-// put notes a text that is not known.
+// put caches a text in which nothing was replaced.
 func (w *rewriter) put(kind format.Kind, text []byte, sum uint64) {
 	t := w.unchanged.put(kind, text, sum)
-	switch t { // what had to make room
+	switch t { // the entry that was overwritten
 	case w.request:
 		w.request = nil
 	case w.agent:
@@ -111,17 +112,17 @@ func (w *rewriter) put(kind format.Kind, text []byte, sum uint64) {
 	w.note(t)
 }
 
-// newLine forgets what is known of the line before.
+// newLine resets what was found in the line before.
 func (w *rewriter) newLine() {
 	w.client, w.request, w.agent, w.doubt = nil, nil, nil, noDoubt
 }
 
-// dropLine drops what is known of the line that the program panicked at. Its fields may be
-// those of another text: appendJSON and groupOf exchange them for a while.
+// dropLine drops the line at which the program panicked. Its fields may be those of another
+// text, since appendJSON and groupOf swap them for a while.
 func (w *rewriter) dropLine() { w.line, w.json = format.Line{}, jsonFields{} }
 
-// note notes where a text of the line lies: the request for its room, and the user
-// agent of a client, which sends the same one the next time.
+// note records the cached texts of a line: the request, for its room, and the client's user
+// agent, which is nearly always the one of its next line.
 func (w *rewriter) note(t *unchangedText) {
 	switch t.kind {
 	case format.Request:
@@ -133,8 +134,8 @@ func (w *rewriter) note(t *unchangedText) {
 	}
 }
 
-// appendClient appends a field that holds one client, or a forwarded list in the
-// place of one, as behind a proxy whose header is logged for %h.
+// appendClient appends a field with one client, or with a forwarded list, as behind a proxy
+// whose header is logged for %h.
 func (w *rewriter) appendClient(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *guard.Client) {
 	if !field.Bare {
 		if counted && bytes.IndexByte(text, ',') >= 0 {
@@ -146,7 +147,7 @@ func (w *rewriter) appendClient(dst []byte, field *format.Field, text []byte, co
 	return append(dst, '"'), who
 }
 
-// appendKnown is appendClient, and faster for a client that the line begins with.
+// appendKnown is appendClient, but faster for a client that the line begins with.
 func (w *rewriter) appendKnown(dst []byte, field *format.Field, text []byte, counted bool) ([]byte, *guard.Client) {
 	if field.Start == 0 && field.End == w.hash.end && !field.Bare {
 		if who := w.guard.Cipher.Find(text, w.hash.sum); who != nil {
@@ -180,7 +181,7 @@ func (w *rewriter) appendField(dst []byte, field *format.Field, text []byte, cou
 	return dst
 }
 
-// counts notes who is counted by the current line, nil for nobody.
+// counts records the client who is counted by the current line, nil for none.
 func (w *rewriter) counts(who *guard.Client) {
 	if w.client = who; who != nil {
 		w.clientAddr = who.Addr

@@ -8,20 +8,20 @@ import (
 	"hushpipe/format"
 )
 
-// sameLine is how one stream wrote a line, for those that are alike: they make the same of
-// all of it but the client's pseudonym. Where another pseudonym stands in it, which depends
-// on the stream's key, each of them treats the line by itself.
+// sameLine is a line as one stream wrote it. Streams that are alike copy it, and replace only
+// the client's pseudonym. If the line has another pseudonym, which depends on the stream's
+// key, each of them treats the line by itself.
 type sameLine struct {
-	by      *Filter // that wrote it last, nil: none wrote the line at hand
+	by      *Filter // the stream that wrote it, nil if none has written the current line
 	text    []byte  // what it wrote, with the newline
 	planned bool    // by its plan
-	looked  bool    // whether it serves others is known:
+	looked  bool    // serves is set
 	serves  bool
 	client  span // in text, where it does
 }
 
-// isAlike reports whether two streams of one input write lines that differ in what depends
-// on their keys.
+// isAlike reports whether two streams of one input write the same lines, except for what
+// depends on their keys.
 func isAlike(f, g *Filter) bool {
 	if f.mode != g.mode || !reflect.DeepEqual(f.redact, g.redact) || f.noLines || g.noLines || f.grouped != nil || g.grouped != nil {
 		return false
@@ -32,7 +32,7 @@ func isAlike(f, g *Filter) bool {
 	return f.plan.IsAlike(g.plan)
 }
 
-// take notes how a stream wrote the line, from start on of what it wrote.
+// take records the line that a stream wrote, which is lines[start:].
 func (s *sameLine) take(by *Filter, lines []byte, start int, planned bool) {
 	s.by, s.text, s.planned, s.looked = by, lines[start:], planned, false
 	if planned {
@@ -40,7 +40,7 @@ func (s *sameLine) take(by *Filter, lines []byte, start int, planned bool) {
 	}
 }
 
-// isFor reports whether the line serves others.
+// isFor reports whether other streams can copy the line.
 func (s *sameLine) isFor(line []byte) bool {
 	if s.by == nil {
 		return false
@@ -53,8 +53,8 @@ func (s *sameLine) isFor(line []byte) bool {
 	return s.serves
 }
 
-// findClient sets client in a text that appendLine made of a line, if nothing else was
-// replaced. The line has the client first, or it is not found.
+// findClient sets s.client for a line that appendLine wrote. It reports false if anything
+// else was replaced, or if the line does not begin with the client.
 func (s *sameLine) findClient(line []byte) bool {
 	l := &s.by.line
 	if l.Client < 0 {
@@ -69,14 +69,14 @@ func (s *sameLine) findClient(line []byte) bool {
 		bytes.IndexByte(s.text, ' ') == end && bytes.Equal(s.text[end:], rest)
 }
 
-// isKeyless reports whether the line that was appended last has no pseudonym but the
-// client's: each other one would have been taken off the bounds.
+// isKeyless reports whether the line that was appended last has no pseudonym except the
+// client's: any other would have used up some of the guard's bounds.
 func (w *rewriter) isKeyless(line []byte) bool {
 	return w.doubt == noDoubt && w.guard.IsUnused(len(line))
 }
 
-// appendSame appends a line as a stream that is alike wrote it, with the client under
-// this one's key.
+// appendSame appends the line of a stream that is alike, with the client's pseudonym under
+// this stream's key.
 func (f *Filter) appendSame(dst, line []byte) []byte {
 	f.newLine()
 	s, field := f.same, &f.line.Fields[f.line.Client]
@@ -85,7 +85,7 @@ func (f *Filter) appendSame(dst, line []byte) []byte {
 	return append(dst, s.text[s.client.end:]...)
 }
 
-// copyClient copies of a line what appendSame needs.
+// copyClient copies what appendSame needs of a line.
 func (f *Filter) copyClient(other *format.Line) {
 	l := &f.line
 	l.Fields = append(l.Fields[:0], other.Fields[other.Client])
@@ -104,8 +104,8 @@ func (f *Filter) appendCounted(dst []byte, field *format.Field, text []byte) []b
 	return dst
 }
 
-// see looks at a usual line of a stream that writes none: who is counted, and what is known
-// of the request.
+// see reads a usual line of a stream that writes no lines: it finds the client who is
+// counted, and the cached request.
 func (f *Filter) see(line []byte) {
 	f.newLine()
 	l := &f.line
