@@ -193,7 +193,7 @@ func (c *serverCheck) summarize() error {
 	}
 	var errs []error
 	if c.wrong > 0 {
-		errs = append(errs, fmt.Errorf("%s of hushpipe would not work%s", prose.Plural(c.wrong, "line"), rootHint()))
+		errs = append(errs, fmt.Errorf("%s of hushpipe would fail%s", prose.Plural(c.wrong, "line"), rootHint()))
 	}
 	if n := len(c.bypasses); n > 0 {
 		errs = append(errs, fmt.Errorf("addresses are written past hushpipe in %s", prose.Plural(n, "place")))

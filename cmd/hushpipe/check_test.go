@@ -83,13 +83,13 @@ func TestCheckApache(t *testing.T) {
 	// Put in place what check advises.
 	said, _ = checkServer(t, nil, "--apache")
 	for line := range strings.Lines(said) {
-		if _, instead, found := strings.Cut(line, "put in its place: ErrorLog"); found {
+		if _, instead, found := strings.Cut(line, "replace with: ErrorLog"); found {
 			site = bytes.ReplaceAll(site, []byte("ErrorLog ${APACHE_LOG_DIR}/error.log"), []byte("ErrorLog "+strings.TrimSpace(instead)))
 			main, err := os.ReadFile(filepath.Join(h.Root, "apache2.conf"))
 			require.NoError(t, err)
 			write("apache2.conf", bytes.ReplaceAll(main, []byte("ErrorLog ${APACHE_LOG_DIR}/error.log"), []byte("ErrorLog "+strings.TrimSpace(instead))))
 		}
-		if _, instead, found := strings.Cut(line, "put in its place: CustomLog"); found {
+		if _, instead, found := strings.Cut(line, "replace with: CustomLog"); found {
 			site = bytes.ReplaceAll(site, []byte("CustomLog ${APACHE_LOG_DIR}/access.log combined"), []byte("CustomLog "+strings.TrimSpace(instead)))
 		}
 	}
@@ -147,8 +147,8 @@ CustomLog no.log combined
 	said, status = checkServer(t, names, "--apache")
 	require.Equal(t, 1, status)
 	require.Contains(t, said, "hushpipe.conf:1: CustomLog \"|hushpipe filter /var/log/hushpipe\" combined\n    wrong: httpd does not search PATH for hushpipe")
-	require.Contains(t, said, "two.conf:2: CustomLog own.log combined\n    writes addresses to own.log\n    put in its place: CustomLog \"|/usr/bin/hushpipe filter /var/log/hushpipe\" combined\n")
-	require.NotContains(t, said, "takes its lines, if all CustomLog")
+	require.Contains(t, said, "two.conf:2: CustomLog own.log combined\n    writes addresses to own.log\n    replace with: CustomLog \"|/usr/bin/hushpipe filter /var/log/hushpipe\" combined\n")
+	require.NotContains(t, said, "gets its lines if this <VirtualHost>")
 	write("conf-available/hushpipe.conf", snippet)
 
 	// Without mod_info, check reads the files.
@@ -256,7 +256,7 @@ func TestCheckNoServer(t *testing.T) {
 		for flag, server := range map[string]string{"--apache": "httpd", "--nginx": "nginx"} {
 			said, status := checkServer(t, nil, flag, path)
 			require.Equal(t, 1, status, said)
-			require.Contains(t, said, "hushpipe: error: "+path+" does not list its files; hint: name the command that starts "+server+" behind "+flag+"\n")
+			require.Contains(t, said, "hushpipe: error: "+path+" does not list its files; hint: give the command that starts "+server+" after "+flag+"\n")
 		}
 	}
 }

@@ -54,9 +54,9 @@ func (c *serverCheck) apache(given []string) error {
 		case log.Kind == serverconf.Other:
 			c.addBypass(log, log.Holds, "delete it, or see to it that its file does not outlive your promise")
 		default:
-			c.addBypass(log, writesTo(log.Target), "put in its place: "+c.apacheLine(log))
+			c.addBypass(log, writesTo(log.Target), "replace with: "+c.apacheLine(log))
 			if other := c.instead(log); other != nil {
-				c.linef("or delete it: %s:%d takes its lines, if all %s of this <VirtualHost> go", other.File, other.Line, log.Directive)
+				c.linef("or delete it: %s:%d gets its lines if this <VirtualHost> has no %s left", other.File, other.Line, log.Directive)
 			}
 		}
 	}

@@ -40,7 +40,7 @@ func (c *serverCheck) nginx(given []string) error {
 		case log.Kind == serverconf.Other:
 			c.addBypass(log, log.Holds, "look into it: no line of nginx's configuration says so")
 		case log.Directive == "error_log" && log.Target == "off":
-			c.addBypass(log, "writes addresses to a file named off: nginx has no such word for error_log", "put in its place: error_log /dev/null;")
+			c.addBypass(log, "writes addresses to a file named off: nginx has no such word for error_log", "replace with: error_log /dev/null;")
 		default:
 			c.addBypass(log, writesTo(log.Target)+nginxHolds(log), nginxLine(log))
 		}
@@ -175,7 +175,7 @@ func nginxLine(log serverconf.Log) string {
 	words := []string{directive, "/run/hushpipe/" + instance + "/access.log", log.Nickname}
 	words = append(words, uncompressed(log.Rest)...)
 	words = slices.DeleteFunc(words, func(word string) bool { return word == "" })
-	return fmt.Sprintf("put in its place, once hushpipe@%s.service runs%s (hushpipe help servers): %s;", instance, flags, strings.Join(words, " "))
+	return fmt.Sprintf("once hushpipe@%s.service runs%s (hushpipe help servers), replace with: %s;", instance, flags, strings.Join(words, " "))
 }
 
 // isGzip reports whether a parameter makes access_log compress.

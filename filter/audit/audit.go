@@ -302,11 +302,11 @@ func (s *stream) readDay(day civil.Day) {
 	for _, id := range ids {
 		if d.key != nil && id != d.key.ID() {
 			d.key = nil
-			s.notProvable(addresses, fmt.Sprintf("of %s, some lines were written with a key that is gone", day))
+			s.notProvable(addresses, fmt.Sprintf("some lines of %s were written with a key that is gone", day))
 		}
 	}
 	if d.key == nil && slices.ContainsFunc(d.modes, pseudonym.Mode.Reversible) {
-		s.notProvable(addresses, fmt.Sprintf("of %s there is no key to turn pseudonyms back with", day))
+		s.notProvable(addresses, fmt.Sprintf("no key of %s is left to turn pseudonyms back", day))
 	}
 }
 

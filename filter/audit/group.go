@@ -105,7 +105,7 @@ func (d *dayGroups) unknown(day civil.Day) string {
 	case d.people.Least() == 0:
 		return fmt.Sprintf("no journal covers the groups of %s", day)
 	case d.under == nil:
-		return fmt.Sprintf("of %s there is no key to tell groups with", day)
+		return fmt.Sprintf("no key of %s is left to recognise groups", day)
 	case !d.people.IsUnder(d.under.ID()):
 		return fmt.Sprintf("some people of %s were counted under a key that is gone", day)
 	}
@@ -189,7 +189,7 @@ func (a *auditor) group(s *stream, c statement.Claim) *Row {
 		why := d.unknown(f.day)
 		switch {
 		case s.groups.isMixed(f.day):
-			s.notProvable(group, fmt.Sprintf("some lines of %s may be of an earlier policy, by which they tell of no group", f.day))
+			s.notProvable(group, fmt.Sprintf("some lines of %s may date from an earlier policy, under which they show no group", f.day))
 		case why != "":
 			s.notProvable(group, why)
 		case d.people.Least() < least:

@@ -351,7 +351,7 @@ func (a *auditor) figures(s *stream, c statement.Claim) *Row {
 	least := 0
 	if f.Traffic != nil {
 		least = f.Traffic.Least
-		r.Text = fmt.Sprintf("figures of a day are counts, and names that %d networks brought, and nothing else", least)
+		r.Text = fmt.Sprintf("a day's figures are counts, and names that %d networks sent, and nothing else", least)
 	}
 	n, looked := a.traffic(s, least)
 	at := filepath.Join(s.Path, dir.Rooms)

@@ -127,12 +127,12 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 	}
 	v.keepKeys, err = retention.CurrentRule(d, retention.OfKeys, others)
 	if err != nil {
-		v.broken(filepath.Join(dir.KeyPath(path, keys), dir.RuleName), "contains no retention, so that no key is deleted", "write one into it, as in 14d").of = keyRow
+		v.broken(filepath.Join(dir.KeyPath(path, keys), dir.RuleName), "contains no retention, so no key is deleted", "write one into it, as in 14d").of = keyRow
 	}
 	v.Keep = keep.String()
 	v.first = v.firstOf(keep)
 	if v.bounds, _, err = retention.ReadBounds(d); err != nil {
-		v.broken(filepath.Join(path, dir.BoundsName), "contains no bounds, so that lines may stay too long", "remove it, and start hushpipe anew").of = period
+		v.broken(filepath.Join(path, dir.BoundsName), "contains no bounds, so lines may stay too long", "remove it, and restart hushpipe").of = period
 	}
 	if !v.bounds.IsZero() {
 		v.Bounds = v.bounds.With(keep)
@@ -165,9 +165,9 @@ func look(path, keys string, now time.Time, nested bool) (*survey, error) {
 				v.broken(d.path, "there is no key directory: whether keys are deleted is not known", "give --keys").of = keyRow
 			}
 		case d.sub == dir.Held && errors.Is(err, fs.ErrPermission):
-			v.note(d.path, "is shut, and its lines are not counted", "run this as root, or as the user of hushpipe")
+			v.note(d.path, "cannot be opened, and its lines are not counted", "run this as root, or as the user of hushpipe")
 		case d.sub == dir.Fleet && errors.Is(err, fs.ErrPermission):
-			v.note(d.path, "is shut, and was not looked at", "run this as root, or as the user of hushpipe")
+			v.note(d.path, "cannot be opened, and was not checked", "run this as root, or as the user of hushpipe")
 		case err != nil && slices.Contains(v.others, d.path):
 			v.note(d.path, "cannot be read, and may hold keys of an earlier --keys", "look there")
 		case err != nil:
@@ -211,7 +211,7 @@ func (v *survey) silent() {
 		}
 	}
 	if quiet := v.now.Sub(since); quiet >= longSilence {
-		v.note(v.Dir, fmt.Sprintf("no line has come for %d hours", int(quiet.Hours())), "see whether the server still logs here: hushpipe check")
+		v.note(v.Dir, fmt.Sprintf("no line has come for %d hours", int(quiet.Hours())), "check whether the server still logs here: hushpipe check")
 	}
 }
 
@@ -321,16 +321,16 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 	temp := dir.IsTemp(name)
 	tagged := dir.IsUndated(sub, name)
 	if secret, exposed := strings.CutSuffix(path, dir.ExposedSuffix); exposed && sub == dir.Fleet {
-		v.broken(secret, "could be read by others before its mode was put right, and opens all days to come", "make new keys for all hosts: hushpipe fleet rekey").of = keyRow
+		v.broken(secret, "could be read by others before its mode was corrected, and opens all days to come", "make new keys for all hosts: hushpipe fleet rekey").of = keyRow
 		return
 	} else if exposed {
-		v.broken(secret, "could be read by others before its mode was put right", "assume that others know it, and remove "+path).of = keyRow
+		v.broken(secret, "could be read by others before its mode was corrected", "assume that others know it, and remove "+path).of = keyRow
 		return
 	}
 	switch {
 	case sub == "" && name == dir.LinkName:
 		if info.Mode().Type() != fs.ModeSymlink {
-			v.broken(path, "is not a symbolic link: what is in it is not deleted", "move it away")
+			v.broken(path, "is not a symbolic link: its contents are not deleted", "move it away")
 		}
 		return
 	case sub == "" && info.IsDir() && !dated, sub == dir.Keys && info.IsDir() && (tagged || recordsRule(path)):
@@ -366,7 +366,7 @@ func (v *survey) file(at, sub string, info fs.FileInfo) {
 		v.broken(path, "is older than "+v.Bounds, v.purge(at)).of = rowOf(sub)
 		return
 	case sub == "" && v.isFormer(name):
-		v.broken(path, "is older than "+v.bounds.FormerPeriod.String()+", for which its lines were to be kept", v.purge(at)).of = rowOf(sub)
+		v.broken(path, "is older than "+v.bounds.FormerPeriod.String()+", the longest that its lines might be kept", v.purge(at)).of = rowOf(sub)
 		return
 	case dated && day < first, ahead && civil.DayOf(info.ModTime().In(v.now.Location())) < first:
 		v.broken(path, "is older than "+keep, v.purge(at)).of = rowOf(sub)

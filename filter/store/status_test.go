@@ -91,7 +91,7 @@ func TestPromise(t *testing.T) {
 		{"a key that others can read", chmod("keys/2026-11-22.key", 0o640),
 			"{}/keys/2026-11-22.key: others have access to it (mode 0640): chmod 0600 {}/keys/2026-11-22.key", ""},
 		{"a key that others could read", touch("keys/2026-11-22.key.exposed", 0o640),
-			"{}/keys/2026-11-22.key: could be read by others before its mode was put right: assume that others know it, and remove {}/keys/2026-11-22.key.exposed", ""},
+			"{}/keys/2026-11-22.key: could be read by others before its mode was corrected: assume that others know it, and remove {}/keys/2026-11-22.key.exposed", ""},
 		{"a secret that others can read", touch("room-secret", 0o604),
 			"{}/room-secret: others have access to it (mode 0604): chmod 0600 {}/room-secret", ""},
 		{"a journal that others can read", touch("journal/2026-11-22.0011223344556677.journal", 0o644),
@@ -133,7 +133,7 @@ func TestPromise(t *testing.T) {
 			touch("fleet/2026-11-22.state.exposed", 0o600)(b)
 		}, "{}/fleet: others have access to what makes the keys of a fleet (mode 0750): chmod 0700 {}/fleet\n" +
 			"{}/fleet/2026-11-22.state: others have access to it (mode 0640): chmod 0600 {}/fleet/2026-11-22.state\n" +
-			"{}/fleet/2026-11-22.state: could be read by others before its mode was put right, and opens all days to come: make new keys for all hosts: hushpipe fleet rekey", ""},
+			"{}/fleet/2026-11-22.state: could be read by others before its mode was corrected, and opens all days to come: make new keys for all hosts: hushpipe fleet rekey", ""},
 		{"a seed that still lies there", touch("fleet-seed", 0o600), "",
 			"{}/fleet-seed: is still there: whoever reads it can make the keys of this fleet: run hushpipe fleet ship, which overwrites it, or remove it"},
 		{"a seed that others can read", touch("fleet-seed", 0o644), "{}/fleet-seed: others have access to it (mode 0644): chmod 0600 {}/fleet-seed",
@@ -150,9 +150,9 @@ func TestPromise(t *testing.T) {
 		{"a FIFO in place of a key", func(b *bed) { require.NoError(b, unix.Mkfifo(b.path("keys/2026-11-20.key"), 0o600)) },
 			"{}/keys/2026-11-20.key: is not a regular file: remove it", ""},
 		{"a file in place of the link", touch("access.log", 0o640),
-			"{}/access.log: is not a symbolic link: what is in it is not deleted: move it away", ""},
+			"{}/access.log: is not a symbolic link: its contents are not deleted: move it away", ""},
 		{"no retention recorded", touch("keys/keep", 0o640),
-			"{}/keys/keep: contains no retention, so that no key is deleted: write one into it, as in 14d", ""},
+			"{}/keys/keep: contains no retention, so no key is deleted: write one into it, as in 14d", ""},
 		{"a temporary file of a crash", func(b *bed) {
 			for _, sub := range []string{"keys/", "status/"} {
 				touch(sub+".hushpipe-0011223344556677", 0o600)(b)
@@ -390,7 +390,7 @@ func TestSilence(t *testing.T) {
 	require.Empty(t, b.status().Notes)
 	b.pass(s, 25*time.Hour)
 	require.NoError(t, os.Chtimes(b.path(dir.LogFile(today)), at, at))
-	require.Equal(t, []audit.Finding{{File: b.dir, What: "no line has come for 25 hours", Do: "see whether the server still logs here: hushpipe check"}}, b.status().Notes)
+	require.Equal(t, []audit.Finding{{File: b.dir, What: "no line has come for 25 hours", Do: "check whether the server still logs here: hushpipe check"}}, b.status().Notes)
 	require.NoError(t, s.Close())
 	require.Empty(t, b.status().Notes, "nobody waits")
 }

@@ -416,7 +416,7 @@ func TestModesAreSetRightHourly(t *testing.T) {
 	require.NoError(t, s.Close())
 	status := b.status()
 	require.Len(t, status.Broken, 1, "%v", status.Broken)
-	assert.Equal(t, "could be read by others before its mode was put right", status.Broken[0].What)
+	assert.Equal(t, "could be read by others before its mode was corrected", status.Broken[0].What)
 
 	require.NoError(t, os.Chmod(key, 0o604))
 	_, err := Purge(b.cfg.Directory, b.cfg.Keep, false)
