@@ -313,5 +313,5 @@ func TestTimesWhileConfined(t *testing.T) {
 	l.write("192.0.2.1", "/b")
 	await(t, func() bool { return strings.Count(written(dir), "\n") == 1 }, "the line")
 	require.Zero(t, l.end(), l.said)
-	assert.NotContains(t, l.said.String(), "has been deleted")
+	assert.NotContains(t, l.said.String(), "was deleted while in use")
 }
