@@ -9,16 +9,21 @@ type clientHash struct {
 	end int    // 0 if the hash was not computed
 }
 
-// prefetch begins to load the cache entry of the next line's client, since the entries do
-// not fit into a processor's first cache. rest is what follows the current line.
+// prefetch begins to load what is cached of clients, which does not fit into a processor's
+// first caches: the index for the next line's client, and the entry of this line's client,
+// whose index it loaded one line ago. To find the entry at once would mean to wait for the
+// index. rest is what follows the current line.
 func (f *Filter) prefetch(rest []byte) {
 	f.hash, f.nextHash.end = f.nextHash, 0
 	c := f.guard.Cipher // of the line before, which nearly always is the next line's as well
 	if c == nil {
 		return
 	}
+	if f.hash.end > 0 {
+		c.Prefetch(f.hash.sum)
+	}
 	if end := f.delims.Ahead; end >= 0 {
 		f.nextHash = clientHash{machine.Sum(rest[:end]), end}
-		c.Prefetch(f.nextHash.sum)
+		c.PrefetchIndex(f.nextHash.sum)
 	}
 }

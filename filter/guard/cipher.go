@@ -54,12 +54,11 @@ func (k *Client) AppendTo(dst []byte) []byte {
 // is reports whether text is how the log spelled the address.
 func (k *Client) is(text []byte) bool { return string(k.both[:k.n]) == string(text) }
 
+// PrefetchIndex begins to load what Prefetch reads, by the same hash.
+func (c *Cipher) PrefetchIndex(sum uint64) { machine.Prefetch(c.recent.Place(sum)) }
+
 // Prefetch begins to load the entry of a spelling, by its hash, into the processor's cache.
-func (c *Cipher) Prefetch(sum uint64) {
-	k := c.recent.First(sum)
-	machine.Near(&k.Addr)
-	machine.Near(&k.both[len(k.both)-1])
-}
+func (c *Cipher) Prefetch(sum uint64) { machine.Prefetch(c.recent.First(sum)) }
 
 // Find returns the Client that text spells, nil if text is no address, or none that was
 // appended lately. sum is machine.Sum(text). The Client is valid until the next address is

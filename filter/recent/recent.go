@@ -40,6 +40,9 @@ func (t *Table[E]) At(i uint16) *E { return &t.entries[int(i)&(len(t.entries)-1)
 func (t *Table[E]) place1(sum uint64) *uint16 { return &t.index[sum&uint64(len(t.index)-1)] }
 func (t *Table[E]) place2(sum uint64) *uint16 { return &t.index[sum>>32&uint64(len(t.index)-1)] }
 
+// Place returns the part of the index that First reads, for the caller to prefetch.
+func (t *Table[E]) Place(sum uint64) *uint16 { return t.place1(sum) }
+
 // First returns the entry at the first of the two places of a key with that hash.
 func (t *Table[E]) First(sum uint64) *E { return &t.entries[*t.place1(sum)] }
 

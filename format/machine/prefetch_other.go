@@ -2,4 +2,4 @@
 
 package machine
 
-func near(*byte) {}
+func prefetch(*byte) {}

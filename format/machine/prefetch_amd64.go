@@ -3,4 +3,4 @@
 package machine
 
 //go:noescape
-func near(p *byte)
+func prefetch(p *byte)
