@@ -11,8 +11,8 @@ const width = 64
 // another one. It is no secret: who makes texts with one hash only makes their user
 // compare them.
 //
-// Without it, by xxhash, a line of combined takes 140 instructions more, 6 %, which is
-// more than the hot path may grow by.
+// It saves no time that can be measured. A line of combined takes 144 instructions more
+// with xxhash and 46 more with hash/maphash, which is more than the hot path may grow by.
 func Sum(text []byte) uint64 {
 	switch {
 	case !hasVectors:
