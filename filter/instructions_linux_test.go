@@ -75,19 +75,26 @@ func TestCostInInstructions(t *testing.T) {
 	said, err := exec.Command("go", "test", "-c", "-o", program, "hushpipe/filter").CombinedOutput()
 	require.NoError(t, err, string(said))
 	shares := min(runtime.NumCPU(), 8)
-	counts := make([][]countedLine, shares)
-	// As in bench: the runtime's clock adds to some lines, and takes from none.
-	for range 3 {
+	counts, costs := make([][]countedLine, shares), []countedCost(nil)
+	// As in bench: the runtime's clock adds to some lines, and takes from none. It adds to more
+	// lines on a busy machine: a share with a line above its bound is counted again.
+	isAbove := func(c countedCost) bool { return c.perByte >= c.most }
+	for round := range 6 {
 		var running sync.WaitGroup
 		for i := range shares {
-			running.Go(func() { counts[i] = least(counts[i], underCallgrind(t, program, fmt.Sprintf("%d/%d", i, shares))) })
+			if round == 0 || slices.ContainsFunc(costsOf(t, i, counts), isAbove) {
+				running.Go(func() { counts[i] = least(counts[i], underCallgrind(t, program, fmt.Sprintf("%d/%d", i, shares))) })
+			}
 		}
 		running.Wait()
-		if !slices.ContainsFunc(costsOf(t, counts), func(c countedCost) bool { return c.perByte >= c.most }) {
+		costs = nil
+		for i := range shares {
+			costs = append(costs, costsOf(t, i, counts)...)
+		}
+		if !slices.ContainsFunc(costs, isAbove) {
 			break
 		}
 	}
-	costs := costsOf(t, counts)
 	for _, c := range costs {
 		assert.Less(t, c.perByte, c.most, "%s: %q, instructions a byte of %d bytes, and what they may be, also by those of %d", c.place.name, c.pattern, countedMore, countedSize)
 	}
@@ -103,18 +110,17 @@ type countedCost struct {
 	perByte, most float64
 }
 
-func costsOf(t *testing.T, counts [][]countedLine) (costs []countedCost) {
-	for i, share := range counts {
-		all := countedPatterns(i, len(counts))
-		require.Len(t, share, 2*len(all))
-		for k, pattern := range all {
-			some, more := share[2*k], share[2*k+1]
-			c := countedCost{pattern, float64(more.instructions) / countedMore, maxInstructions}
-			if some.malformed == more.malformed {
-				c.most = min(c.most, maxGrowth*float64(some.instructions)/countedSize)
-			}
-			costs = append(costs, c)
+// costsOf returns the costs of one share of counts.
+func costsOf(t *testing.T, share int, counts [][]countedLine) (costs []countedCost) {
+	all := countedPatterns(share, len(counts))
+	require.Len(t, counts[share], 2*len(all))
+	for k, pattern := range all {
+		some, more := counts[share][2*k], counts[share][2*k+1]
+		c := countedCost{pattern, float64(more.instructions) / countedMore, maxInstructions}
+		if some.malformed == more.malformed {
+			c.most = min(c.most, maxGrowth*float64(some.instructions)/countedSize)
 		}
+		costs = append(costs, c)
 	}
 	return costs
 }
