@@ -24,7 +24,8 @@ const (
 // mm/filemap.c). If the holder looks at the file in that moment, it considers a line
 // unfinished, and removes it with all that follows. So Log keeps a copy until it holds the
 // lock itself, when the other process has finished, and appends what is missing. Lines are
-// lost only if the process is killed before that, or beyond maxUnlocked.
+// lost only if the process is killed before that, beyond maxUnlocked, or if lines of the
+// same lengths have taken their place.
 type unlocked struct {
 	list  []piece // in the order of the writes
 	bytes int
@@ -106,17 +107,23 @@ func (l *Log) restore(f *dayFile, end int64) (int64, error) {
 }
 
 // there returns how many bytes of the piece, in whole lines, are still in a file of that size.
+// A line of the same length in its place is the line itself, perhaps falsified since: to
+// append that again would undo an erasure.
 func (p *piece) there(f io.ReaderAt, size int64) (int, error) {
 	found := make([]byte, max(0, min(int64(len(p.lines)), size-p.start)))
 	n, err := f.ReadAt(found, p.start)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err
 	}
-	same := 0
-	for same < n && found[same] == p.lines[same] {
-		same++
+	at := 0
+	for at < n {
+		end := bytes.IndexByte(p.lines[at:], '\n') + 1
+		if bytes.IndexByte(found[at:n], '\n')+1 != end {
+			break
+		}
+		at += end
 	}
-	return bytes.LastIndexByte(p.lines[:same], '\n') + 1, nil
+	return at, nil
 }
 
 // restoreOthers is restore for the files other than at, which may get no more lines.

@@ -93,6 +93,26 @@ func TestUnlockedLinesAreRestored(t *testing.T) {
 	}
 }
 
+// TestUnlockedLinesStayFalsified: a line that was falsified in place meanwhile is not
+// written once more as it was.
+func TestUnlockedLinesStayFalsified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, said := loggertest.New(t)
+		lock := d.NewLock(dir.Locks, dir.LinesLock)
+		require.True(t, lock.Take())
+		appendTest(t, d, "2026-11-22", "one\ntwo\nthree\n")
+		f, err := os.OpenFile(filepath.Join(d.Path, today), os.O_WRONLY, 0)
+		require.NoError(t, err)
+		_, err = f.WriteAt([]byte("xxx"), int64(len("one\n")))
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		lock.Close()
+		appendTest(t, d, "2026-11-22", "next\n")
+		assert.Equal(t, "one\nxxx\nthree\nnext\n", d.Read(t, today))
+		assert.Empty(t, *said)
+	})
+}
+
 // TestUnlockedLinesOfDeletedFiles: what was deleted meanwhile is not made again.
 func TestUnlockedLinesOfDeletedFiles(t *testing.T) {
 	for name, remove := range map[string]func(t *testing.T, d *loggertest.Dir, path string){
