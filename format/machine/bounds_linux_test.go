@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// beforeNothing returns bytes behind which there is no memory.
+// beforeNothing returns a copy of b that ends at an unreadable page.
 func beforeNothing(t *testing.T, b []byte) []byte {
 	size := unix.Getpagesize()
 	mem, err := unix.Mmap(-1, 0, 2*size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
@@ -21,7 +21,7 @@ func beforeNothing(t *testing.T, b []byte) []byte {
 	return end
 }
 
-// TestBounds: nothing is read that lies behind a slice.
+// TestBounds: nothing is read beyond the capacity of a slice.
 func TestBounds(t *testing.T) {
 	all := beforeNothing(t, make([]byte, 700))
 	for n := range 700 {

@@ -1,22 +1,23 @@
-// Package machine holds what is written for the processor and not in Go, to look
-// at many bytes at once. The plain way stands beside it.
+// Package machine has functions that amd64 implements in assembly, most of them with AVX2,
+// and portable versions for the build tag purego and for other processors.
 package machine
 
 import "bytes"
 
-// Delimiters are where the first blank and the quotes of a line stand. They are found
-// in one pass with the line's end.
+// Delimiters are the offsets of the first blank and of the quotes in a line. Cut finds them
+// in the same pass as the line's end.
 type Delimiters struct {
-	Blank  int                  // -1 for not in the first 64 bytes
-	Ahead  int                  // the first blank of what follows the line, -1 for not told
-	N      int                  // quotes, maxQuotes+1 for more; then Blank is not told
-	Quotes [maxQuotes + 4]int32 // the first N
+	Blank  int                  // -1: not in the first 64 bytes
+	Ahead  int                  // offset of the first blank after the line; -1: unknown
+	N      int                  // number of quotes; maxQuotes+1: more, and Blank and Quotes are invalid
+	Quotes [maxQuotes + 4]int32 // the first N; find may overwrite four more
 }
 
 // maxQuotes is enough for a request line and seven headers.
 const maxQuotes = 16
 
-// Cut returns the first line of data, which has a newline, and what follows it.
+// Cut splits data after its first line, which it returns without the newline. data must
+// contain a newline.
 func (m *Delimiters) Cut(data []byte) (line, rest []byte) {
 	end := m.find(data)
 	switch end {
@@ -29,13 +30,13 @@ func (m *Delimiters) Cut(data []byte) (line, rest []byte) {
 	return data[:end], data[end+1:]
 }
 
-// What find returns where it cannot tell where the line ends.
+// Results of find when it has not found the end of the line. m is then invalid.
 const (
 	isNearEnd = -1
 	hasMany   = -2 // quotes
 )
 
-// findPlain returns where the first line of data ends.
+// findPlain returns the length of the first line of data.
 func (m *Delimiters) findPlain(data []byte) int {
 	end := bytes.IndexByte(data, '\n')
 	line := data[:end]

@@ -3,16 +3,16 @@
 #include "textflag.h"
 #include "go_asm.h"
 
-// NEXT stores the position of the lowest bit of AX, among the 64 bytes from CX,
-// and takes the bit away. Where there is none it stores what nobody looks at.
+// NEXT stores the offset of the lowest set bit of AX, where bit 0 is at CX, and clears the
+// bit. If none is set, it stores garbage that is never read.
 #define NEXT(at) \
 	TZCNTQ AX, BX          \
 	BLSRQ  AX, AX          \
 	ADDQ   CX, BX          \
 	MOVL   BX, at(DI)(R9*4)
 
-// STORE appends the quotes in AX to the R9 at DI. Four are stored in any case:
-// a branch for each could not be predicted.
+// STORE appends the quotes in the mask AX to the R9 quotes at DI. It always stores four: a
+// branch for each could not be predicted.
 #define STORE(more, done) \
 	POPCNTQ AX, R12           \
 	ADDQ    R9, R12           \
@@ -33,7 +33,7 @@ more:                         \
 done:                         \
 	MOVQ    R12, R9
 
-// LOOK leaves in R10 where newlines stand in the 64 bytes from CX, in AX quotes.
+// LOOK sets R10 to the mask of newlines in the 64 bytes from CX, and AX to that of quotes.
 #define LOOK \
 	VMOVDQU   (SI)(CX*1), Y2   \
 	VMOVDQU   32(SI)(CX*1), Y3 \
@@ -50,8 +50,8 @@ done:                         \
 	SHLQ      $32, R11         \
 	ORQ       R11, AX
 
-// BLANK leaves in to where the first blank of the 64 bytes at from stands, -1 for
-// none.
+// BLANK sets its argument to to the offset of the first blank in the 64 bytes at from and
+// from32, or -1. It leaves -1 in BX.
 #define BLANK(from, from32, to) \
 	VPCMPEQB  from, Y6, Y3   \
 	VPCMPEQB  from32, Y6, Y4 \
@@ -63,8 +63,9 @@ done:                         \
 	TZCNTQ    to, to         \
 	CMOVQCS   BX, to
 
-// USUAL does it for the next 64 bytes of a line that may have ended before: R14 is
-// all ones until it has, R12 then tells where. Of five quotes or more it tells nothing.
+// USUAL appends the quotes in the next 64 bytes of a line that may have ended already: R14
+// is all ones until the end is found, then 0, with the line's length in R12. It jumps to
+// again if the line has more than four quotes in these bytes.
 #define USUAL \
 	LOOK                 \
 	BLSMSKQ R10, BX      \
@@ -87,17 +88,16 @@ done:                         \
 
 // func findDelimiters(data []byte, m *Delimiters) int
 //
-// A line of up to 320 bytes is looked through without a branch, since nobody can
-// predict how long it is.
+// A line of less than 320 bytes takes no branch on its length, which could not be predicted.
 TEXT ·findDelimiters(SB), NOSPLIT, $0-40
 	MOVQ         data_base+0(FP), SI
 	MOVQ         data_len+8(FP), DX
 	MOVQ         m+24(FP), DI
 	LEAQ         Delimiters_Quotes(DI), DI
-	XORL         CX, CX               // where the 64 bytes begin
+	XORL         CX, CX               // offset of the current block
 	XORL         R9, R9               // quotes so far
 	MOVQ         $-1, R13             // Delimiters.Ahead
-	SUBQ         $64, DX              // the last CX
+	SUBQ         $64, DX              // the largest possible CX
 	JLT          none
 	MOVL         $0x20, AX
 	VMOVD        AX, X6
@@ -153,16 +153,16 @@ many:
 
 last:
 	TZCNTQ R10, R10
-	BZHIQ  R10, AX, AX       // without those of the next line
+	BZHIQ  R10, AX, AX       // drop quotes of the next line
 	MOVQ   CX, R14
 	STORE(more2, done2)
 	LEAQ   (R14)(R10*1), R12
 
 end:
-	// R12 is where the line ends.
+	// R12 is the line's length.
 	BLANK((SI), 32(SI), R10)
 	CMPQ    R10, R12
-	CMOVQGT BX, R10          // it is the next line's
+	CMOVQGT BX, R10          // -1: it is in the next line
 	MOVQ    m+24(FP), R8
 	MOVQ    R10, Delimiters_Blank(R8)
 	MOVQ    R13, Delimiters_Ahead(R8)

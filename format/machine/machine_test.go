@@ -43,7 +43,7 @@ func TestMarks(t *testing.T) {
 	}
 }
 
-// TestMarksAhead: of a usual line, with enough behind it.
+// TestMarksAhead: Ahead is found after a line of less than 320 bytes that enough data follows.
 func TestMarksAhead(t *testing.T) {
 	line := `192.0.2.1 - - "GET /" "-"` + "\n"
 	enough := strings.Repeat("x", 320) + "\n"
@@ -67,7 +67,7 @@ func TestMarksAhead(t *testing.T) {
 	}
 }
 
-// FuzzMarks holds the fast way equal to the plain one.
+// FuzzMarks compares find with findPlain.
 func FuzzMarks(f *testing.F) {
 	log, err := os.ReadFile("../../testdata/httpd/combined.log")
 	require.NoError(f, err)
@@ -98,8 +98,7 @@ func FuzzMarks(f *testing.F) {
 	})
 }
 
-// TestSum: the hash of a text of any length is made of each of its bits, and of
-// nothing that stands around it.
+// TestSum: the hash depends on each bit of a text of any length, and on nothing around it.
 func TestSum(t *testing.T) {
 	for n := range 300 {
 		text := make([]byte, n)
@@ -142,12 +141,11 @@ func TestCannotHoldAddress(t *testing.T) {
 	} {
 		text := slices.Clip([]byte(tt.text))
 		assert.Equal(t, tt.want && hasVectors, CannotHoldAddress(text, '='), tt.text)
-		short := tt.text == "-" || tt.text == "" // more stands behind them in a line
+		short := tt.text == "-" || tt.text == "" // in a line, more bytes follow
 		assert.Equal(t, (tt.want || short) && hasVectors, CannotHoldAddress(append(text, strings.Repeat("=", 70)...)[:len(text)], '='), tt.text)
 	}
 
-	// Each byte counts once, wherever it stands in a text of any length, and
-	// whatever stands behind it.
+	// Each byte counts once, at any position in a text of any length, whatever follows.
 	for n := 1; n < 200 && hasVectors; n++ {
 		for at := range n {
 			for _, few := range []struct {
@@ -175,7 +173,7 @@ func cannotHoldAddressPlain(text []byte, other byte) bool {
 		bytes.IndexByte(text, other) < 0
 }
 
-// FuzzCannotHoldAddress holds the fast way equal to the plain one.
+// FuzzCannotHoldAddress compares CannotHoldAddress with cannotHoldAddressPlain.
 func FuzzCannotHoldAddress(f *testing.F) {
 	f.Add([]byte("https://meet.example.org/Standup"), byte('='))
 	f.Add([]byte("https://meet.example.org/Standup?a=b"), byte('%'))
@@ -189,7 +187,7 @@ func FuzzCannotHoldAddress(f *testing.F) {
 	})
 }
 
-// TestHasNUL: it is found wherever it stands in data of any length, and not behind it.
+// TestHasNUL: a NUL is found at any position in data of any length, but not behind it.
 func TestHasNUL(t *testing.T) {
 	for n := range 1100 {
 		data := append(bytes.Repeat([]byte{byte(n) | 1}, n), 0)[:n]
@@ -203,7 +201,7 @@ func TestHasNUL(t *testing.T) {
 	}
 }
 
-// FuzzHasNUL holds the fast way equal to the plain one.
+// FuzzHasNUL compares HasNUL with hasNULPlain.
 func FuzzHasNUL(f *testing.F) {
 	f.Add([]byte("192.0.2.1"), []byte{0}, uint16(300))
 	f.Fuzz(func(t *testing.T, text, behind []byte, times uint16) {

@@ -16,8 +16,8 @@ ALL(percents, 0x2525252525252525)
 ALL(backslashes, 0x5c5c5c5c5c5c5c5c)
 ALL(ats, 0x4040404040404040)
 
-// LOOK leaves in AX where the bytes in R0 are dots, in BX where they are colons, in R11
-// where they are dashes, and adds to R7 where they are one of the others, or in R6.
+// LOOK sets AX, BX and R11 to the masks of dots, colons and dashes in R0, and marks in R7
+// the bytes that are one of the others, or the one in R6. R1 is scratch.
 #define LOOK(R0, R1, R6, R7) \
 	VPCMPEQB  dots<>(SB), R0, R1        \
 	VPMOVMSKB R1, AX                    \
@@ -34,7 +34,7 @@ ALL(ats, 0x4040404040404040)
 	VPCMPEQB  R6, R0, R1                \
 	VPOR      R1, R7, R7
 
-// COUNT adds those in AX, BX and R11 to R8, R9 and R10.
+// COUNT adds the numbers of bits in AX, BX and R11 to R8, R9 and R10.
 #define COUNT \
 	POPCNTL AX, AX   \
 	POPCNTL BX, BX   \
@@ -43,7 +43,7 @@ ALL(ats, 0x4040404040404040)
 	ADDQ    BX, R9   \
 	ADDQ    R11, R10
 
-// MASK leaves in to which bits of X0 and X1 are set, of the CX bytes of a text.
+// MASK sets its argument to to the mask of the bytes set in Y0 and Y1, of the CX in a text.
 #define MASK(Y0, Y1, to) \
 	VPMOVMSKB Y0, to    \
 	VPMOVMSKB Y1, DX    \
@@ -53,8 +53,8 @@ ALL(ats, 0x4040404040404040)
 
 // func cannotHoldAddress(text []byte, other byte) bool
 //
-// Up to 64 bytes are looked at with what stands behind them, if there is enough.
-// Else the last block overlaps the one before, whose bytes are counted once.
+// It reads 64 bytes of a shorter text if its capacity allows, and masks those behind it. Else
+// the last block overlaps the one before, and bytes in both count once.
 TEXT ·cannotHoldAddress(SB), NOSPLIT, $0-33
 	MOVQ         text_base+0(FP), SI
 	MOVQ         text_len+8(FP), CX
@@ -116,7 +116,7 @@ block:
 	JGE     block
 	VMOVDQU (DX), Y0
 	LOOK(Y0, Y1, Y6, Y7)
-	NEGQ    CX                  // how far it overlaps, 1 to 32
+	NEGQ    CX                  // bytes of overlap, 1 to 32
 	SHRXQ   CX, AX, AX
 	SHRXQ   CX, BX, BX
 	SHRXQ   CX, R11, R11
@@ -149,7 +149,7 @@ upTo31:
 	COUNT
 	VMOVDQU 16(DX), X0
 	LOOK(X0, X1, X6, X7)
-	NEGQ    CX                  // how far it overlaps, 1 to 16
+	NEGQ    CX                  // bytes of overlap, 1 to 16
 	SHRXQ   CX, AX, AX
 	SHRXQ   CX, BX, BX
 	SHRXQ   CX, R11, R11

@@ -2,5 +2,5 @@
 
 package machine
 
-// CannotHoldAddress reports false: the plain way takes longer than what follows.
+// CannotHoldAddress returns false: without vectors the check costs more than it saves.
 func CannotHoldAddress([]byte, byte) bool { return false }

@@ -2,8 +2,8 @@
 
 package machine
 
-// HasNUL reports whether data has a NUL byte. A line of combined takes 45 instructions
-// less than with bytes.IndexByte, 2 %: each byte of the input is looked at for this alone.
+// HasNUL reports whether data has a NUL byte. Since it checks the whole input, it saves 45
+// instructions (2 %) for a line of combined, compared with bytes.IndexByte.
 func HasNUL(data []byte) bool {
 	if !hasVectors || len(data) < nulBlock {
 		return hasNULPlain(data)
@@ -11,10 +11,10 @@ func HasNUL(data []byte) bool {
 	return hasNUL(data)
 }
 
-// nulBlock is how many bytes hasNUL looks at together.
+// nulBlock is the number of bytes that hasNUL checks at once.
 const nulBlock = 256
 
-// hasNUL is for data of nulBlock bytes or more.
+// hasNUL requires at least nulBlock bytes.
 //
 //go:noescape
 func hasNUL(data []byte) bool

@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// LEAST leaves in each byte of Y0 the least of those at its place in the 256 bytes at SI.
+// LEAST sets each byte of Y0 to the minimum of those at its position in 8 vectors at SI.
 #define LEAST \
 	VMOVDQU (SI), Y0        \
 	VPMINUB 32(SI), Y0, Y0  \
@@ -16,13 +16,13 @@
 
 // func hasNUL(data []byte) bool
 //
-// The last block overlaps the one before. All of the data is looked at: it seldom has any.
+// The last block overlaps the one before. It never returns early: NUL bytes are rare.
 TEXT ·hasNUL(SB), NOSPLIT, $0-25
 	MOVQ  data_base+0(FP), SI
 	MOVQ  data_len+8(FP), CX
 	LEAQ  -256(SI)(CX*1), DX  // the last block
 	VPXOR X3, X3, X3
-	VPCMPEQB Y2, Y2, Y2       // the least so far, nothing yet
+	VPCMPEQB Y2, Y2, Y2       // minimum so far: all 0xff
 
 block:
 	LEAST

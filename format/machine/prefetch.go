@@ -2,6 +2,6 @@ package machine
 
 import "unsafe"
 
-// Prefetch begins to load the 128 bytes from p on, two cache lines, into the processor's
-// cache. It does not wait for them.
+// Prefetch starts loading the two cache lines (128 bytes) from p into the processor's cache,
+// without waiting for them. It does nothing on processors other than amd64.
 func Prefetch[T any](p *T) { prefetch((*byte)(unsafe.Pointer(p))) }

@@ -4,7 +4,7 @@
 
 // func prefetch(p *byte)
 //
-// PREFETCHT0 faults at no address, so p may be the last byte of its page.
+// PREFETCHT0 never faults, so p may be the last byte of its page.
 TEXT ·prefetch(SB), NOSPLIT, $0-8
 	MOVQ       p+0(FP), AX
 	PREFETCHT0 (AX)

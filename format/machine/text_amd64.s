@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// keep begins with as many ones as a text may have bytes.
+// keep is 64 bytes of ones, then zeros: 64 bytes from keep+64-n are a mask of n bytes.
 DATA  keep<>+0(SB)/8, $-1
 DATA  keep<>+8(SB)/8, $-1
 DATA  keep<>+16(SB)/8, $-1
@@ -34,8 +34,8 @@ GLOBL keep<>(SB), RODATA|NOPTR, $128
 
 // func sum(text []byte) uint64
 //
-// Two rounds of AES or more mix each byte with all others. Of a text of more than 64
-// bytes the last 64 overlap those before.
+// At least two rounds of AES mix each byte with all others. If a text has more than 64 bytes,
+// the last 64 may overlap the block before.
 TEXT ·sum(SB), NOSPLIT, $0-32
 	MOVQ    text_base+0(FP), SI
 	MOVQ    text_len+8(FP), CX

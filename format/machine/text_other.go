@@ -2,6 +2,7 @@
 
 package machine
 
-// Sum returns the hash of a text for a table in memory. It is no secret: who makes
-// texts with one hash only makes their user compare them.
+// Sum returns a hash of text for a table in memory. It depends on the processor, so it must
+// not be stored. It has no key: texts chosen to collide make the table slower, not wrong,
+// provided that its user compares texts.
 func Sum(text []byte) uint64 { return sumPlain(text) }

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWithoutVectors: GODEBUG=cpu.avx2=off, under which all tests here run once
-// more, takes the plain way, as on a processor that has no AVX2. That of CI has it.
+// TestWithoutVectors runs all tests of this package again with GODEBUG=cpu.avx2=off, as on a
+// processor without AVX2. CI's processor has AVX2, so CI tests both.
 func TestWithoutVectors(t *testing.T) {
 	const off = "cpu.avx2=off"
 	if strings.Contains(os.Getenv("GODEBUG"), off) {
