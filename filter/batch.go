@@ -7,44 +7,45 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Batch is what one read of the input became. It is used again and again: its
-// buffers keep their memory.
+// Batch is the treated lines of one read of the input, or of a part of it. Batches are
+// reused, so their buffers keep their memory.
 type Batch struct {
-	Parts []Part // one for each day, or a single one
+	Parts []Part // one for each day or hour, or a single one
 
-	// Of several streams the batch has one for each in place of Parts, nil where none of
-	// its lines goes there.
+	// With several streams, the batch of each stream, in place of Parts; nil for a stream
+	// that none of the lines goes to.
 	streams []*Batch
 
-	seq  uint64 // tells one use from the next
-	room int    // bytes that the lines may take
-	held int    // its size, as the queue counts it
+	seq  uint64 // distinguishes the uses of the batch
+	room int    // initial capacity for lines, in bytes
+	held int    // size, as the Queue counts it
 
-	// What it was made of is to be committed once it is written.
-	source *commitTracker // nil: of no CommitReader
-	number uint64         // of those that were put
-	input  int            // bytes
+	// Once the batch is written, its input is committed.
+	source *commitTracker // nil: the input is no CommitReader
+	number uint64         // sequence number among the batches of source
+	input  int            // bytes of input
 }
 
 // Part is a batch's share of one day.
 type Part struct {
 	Day     civil.Day
-	Expired bool           // only of a Replay's worker: it has no lines
-	Met     bool           // of an expired day, a line could be read
-	KeyID   [8]byte        // of the key that lines and records were made under
+	Expired bool           // the day is expired, so there are no lines; only a Replay's workers set it
+	Met     bool           // a line of the expired day could be parsed
+	KeyID   [8]byte        // identifies the key of the lines and records
 	Lines   []byte         // whole lines
 	Records []byte         // new pairs of room and address, for the journal
-	Hits    []byte         // what its lines add to traffic figures, a record of package traffic; empty for none
-	Digest  traffic.Digest // of the lines that Hits count
-	People  []byte         // records of people of groups, for the journal of these
-	Held    []byte         // lines of groups that may not be open, each behind its group
+	Hits    []byte         // what the lines add to traffic figures, a record of package traffic; empty for none
+	Digest  traffic.Digest // of the lines counted in Hits
+	People  []byte         // records of people in groups, for their journal
+	Held    []byte         // lines of groups that may not be open, each after its group
 
-	hour    uint8 // of Day, from 1 on; 0: lines are of any
+	hour    uint8 // of Day, plus 1; 0: any hour
 	written int   // bytes of Lines that are on the disk
-	counted bool  // Records were taken
+	counted bool  // the Sink has taken Records
 }
 
-// Hour returns the hour of Day that the lines are of, where they go by the hour, else -1.
+// Hour returns the hour of the lines, 0 to 23. If lines are not sorted by hour, hour is -1
+// and ok is false.
 func (p *Part) Hour() (hour int, ok bool) { return int(p.hour) - 1, p.hour > 0 }
 
 // Reset empties the batch for its next use.
@@ -62,7 +63,7 @@ func (b *Batch) part(d *day, rec recorder) *Part {
 	return &b.Parts[d.part]
 }
 
-// hourPart returns the part for d's lines of an hour, by its dayRef. p is one of d's.
+// hourPart returns the part for d's lines of an hour, as in dayRef.hour. p is any part of d.
 func (b *Batch) hourPart(p *Part, d *day, hour uint8) *Part {
 	switch {
 	case p.hour == hour:
@@ -93,11 +94,11 @@ func (b *Batch) begin(d *day) {
 	p := &b.Parts[d.part]
 	*p = Part{Day: d.day, KeyID: d.keyID, Lines: p.Lines[:0], Records: p.Records[:0], Hits: p.Hits[:0], People: p.People[:0], Held: p.Held[:0]}
 	if p.Lines == nil && d.part == 0 {
-		p.Lines = make([]byte, 0, b.room) // growing to it step by step takes several times the memory
+		p.Lines = make([]byte, 0, b.room) // growing step by step would take several times the memory
 	}
 }
 
-// records returns a batch of b's records alone, nil where there are none.
+// records returns a batch with only the records of b, nil if it has none.
 func (b *Batch) records() *Batch {
 	var r *Batch
 	for i := range b.Parts {
@@ -111,7 +112,7 @@ func (b *Batch) records() *Batch {
 	return r
 }
 
-// size is the memory that the batch holds, in bytes.
+// size returns the memory of the batch, in bytes.
 func (b *Batch) size() (n int) {
 	for _, p := range b.Parts[:cap(b.Parts)] {
 		n += cap(p.Lines) + cap(p.Records) + cap(p.Hits) + cap(p.People) + cap(p.Held)

@@ -1,12 +1,11 @@
-// Package filter implements what happens to a log line between the web server
-// and the disk: its addresses become pseudonyms, its secrets are struck out,
-// its room is counted, and it is sorted to its day. It fails closed: what it
-// does not understand it replaces.
+// Package filter processes log lines between the web server and the disk: it replaces
+// addresses by pseudonyms, strikes out secrets, counts visits to rooms, and assigns each
+// line to a day. It fails closed: what it cannot parse, it replaces.
 //
 // # The goroutines of a logger
 //
 //	 pipe
-//	  |  bytes (package input); committed once they are written (commitTracker)
+//	  |  bytes (package input), committed once their lines are written (commitTracker)
 //	  v
 //	+---------------------+  Place, Key, Epoch, Hasher   +---------------------+
 //	| reader: Filter.Run  | ---------------------------> | days, keyring.Ring  |
@@ -20,54 +19,52 @@
 //	| Store.Append, Count |                         | Store.run   |  | deletes by itself  |
 //	| daylog, Journals    |                         | Files, keys |  | each minute        |
 //	+---------------------+                         +-------------+  +--------------------+
-//	  |             |  days to renew                     ^                 |
-//	  v             |          +-----------------+       |                 |  what expired
-//	access-DATE.log +--------> | counts.Ledger   | ------+ <---------------+  journals held
+//	  |             |  dirty days                        ^                 |
+//	  v             |          +-----------------+       |                 |  counts of
+//	access-DATE.log +--------> | counts.Ledger   | ------+ <---------------+  expiring journals
 //	                           +-----------------+
 //
-// The reader owns the [Filter]: what it knows of the days, the caches, the buffers. It
-// waits for nobody but the [Queue], when that is full. Where few lines come, it takes
-// them to the [Sink] itself, and another goroutine reads on if that takes long.
+// The reader owns the [Filter] with its days, caches and buffers. It waits only for the
+// [Queue], when that is full. If the input has only a few lines, the reader writes them to
+// the [Sink] itself; if the write takes long, another goroutine continues reading.
 //
-// The writer owns the Queue's turn, and with it the Store's work: the files of the days
-// and the journals of this process. It may wait for the disk for as long as it takes;
-// then lines wait in the Queue, and are dropped and counted past its bound.
+// The writer holds the lock for calls of the Sink, and owns the Store's work: the files of
+// the days and the journals of this process. It may wait for the disk indefinitely. Meanwhile
+// lines collect in the Queue; beyond its bound they are dropped and counted.
 //
-// A round owns the room files and the union of all journals, those of the traffic figures
-// as well, and brings keys to the disk. The writer starts it and never waits for it longer than a moment; there is one at
-// a time.
+// A round owns the room files and the union of all journals, including those of the traffic
+// figures, and saves keys to the disk. The writer starts it, and waits for it only briefly.
+// One round runs at a time.
 //
-// The Keeper owns the leases of the periods. It asks none of the others, so that nothing
-// on the path of the lines delays what has to be deleted, and it deletes each kind of
-// file in a goroutine of its own, since they may lie on different disks.
+// The Keeper owns the leases of the retention periods. It depends on none of the others, so
+// that nothing on the path of the lines delays a deletion. It deletes each kind of file in a
+// goroutine of its own, since the kinds may be on different disks.
 //
-// With a policy the reader owns [Streams]: it reads each line once, and a Filter for each
-// stream treats it. A [Fan] brings what comes of them to the Queues, one for each stream,
-// each with a writer, a Store, a round and a Keeper of its own: a disk that hangs holds up
-// its own stream alone. The bytes of the pipe are committed once all have written theirs.
+// With a policy the reader owns [Streams]: it parses each line once, and each stream has a
+// Filter that treats it. A [Fan] passes the results to one Queue for each stream. Each stream
+// has its own writer, Store, round and Keeper, so that a disk that hangs delays only its own
+// stream. The bytes of the pipe are committed once all streams have written their lines.
 //
-// One goroutine of the command follows the policy that DIR records: once a minute it sets
-// the gates of the streams, which the reader looks at, and tells Keepers of shorter
-// periods.
+// One goroutine of the command follows the policies that DIR records: once a minute it sets
+// the gates of the streams, which the reader checks, and shortens the periods of Keepers.
 //
-// Where lines wait for people, a Store has a goroutine of groups, which begins after lines
-// were held and once a minute: it counts the people that all journals tell of, opens
-// groups and releases or deletes the lines in DIR/held. The reader asks for the groups
-// that are open.
+// If a stream holds lines back for groups, its Store has one more goroutine, which runs once
+// a minute and soon after lines were held: it counts people from all journals, opens groups,
+// and releases or deletes the lines in DIR/held. The reader asks which groups are open.
 //
-// They meet in four places, each with one lock that is held for moments only: the Queue's
-// list of batches (reader and writer), the keyring.Ring (reader, round, Keeper), the
-// counts.Ledger (writer, round, Keeper), and the window of the days, which is swapped as a
-// whole. Metrics and status read atomic copies: [Filter.Snapshot], registry.Gauges.
-// Groups and traffic figures have a lock each for what is asked by the reader or the
-// writer, and another for their own work, which may wait for the disk.
+// These goroutines share four things. Three have a lock that is held only briefly: the
+// Queue's list of batches (reader and writer), the keyring.Ring (reader, round, Keeper) and
+// the counts.Ledger (writer, round, Keeper). The fourth, the window of open days, is replaced
+// as a whole. Metrics and status read copies: [Filter.Snapshot], registry.Gauges. Groups and
+// traffic figures have one lock for queries of the reader and the writer, and another for
+// their own work, which may wait for the disk.
 //
-// # What is elsewhere
+// # Related packages and types
 //
-// Package guard has what is done with one text: addresses, names and secrets in it, and
-// malformed lines. This package keeps what knows a line: which of its fields is what, which
-// of them a stream keeps, whose line it is and of which day.
+// Package guard treats single texts: it replaces addresses, names and secrets in them, and
+// treats malformed lines. This package handles whole lines: the meaning of the fields, the
+// fields that a stream keeps, the client, and the day.
 //
-// A [Replay] has a Filter for each processor. An orderedDedup finds
-// which of their pairs of room and address are new, in the order of the input.
+// A [Replay] has a Filter for each processor. An orderedDedup finds which of their pairs of
+// room and address are new, in the order of the input.
 package filter

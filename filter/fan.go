@@ -5,17 +5,17 @@ import (
 	"sync"
 )
 
-// Fan is the Output of several streams: it has a Queue for each, so that a disk that
-// refuses lines of one holds up none of the others.
+// Fan is the Output of several streams. It has a Queue for each of them, so that a disk that
+// refuses the lines of one stream does not delay the others.
 type Fan struct {
-	queues []*Queue // nil of streams that take no lines
-	all    []*Queue // the others
+	queues []*Queue // by stream, nil for one that takes no lines
+	all    []*Queue // those that are not nil
 	mu     sync.Mutex
 	empty  []*Batch
 }
 
-// NewFan returns a Fan of the queues of the streams, in their order: nil for one that
-// takes no lines.
+// NewFan returns a Fan of the queues, in the order of the streams. The queue of a stream that
+// takes no lines is nil.
 func NewFan(queues []*Queue) *Fan {
 	f := &Fan{queues: queues}
 	for _, q := range queues {
@@ -70,15 +70,15 @@ func (f *Fan) Write() {
 	}
 }
 
-// wake has the writer of each queue look for what was put.
+// wake wakes the writer of each queue.
 func (f *Fan) wake() {
 	for _, q := range f.all {
 		signal(q.wake)
 	}
 }
 
-// Wait implements Output. What a stream's disk refuses waits in its queue, and the input
-// is not held back for that, unless all disks refuse.
+// Wait implements Output. Lines that a stream's disk refuses wait in its queue. Wait waits
+// for them, as long as patient reports true, only if the disks of all streams are stuck.
 func (f *Fan) Wait(patient func() bool) {
 	stuck := 0
 	for _, q := range f.all {
@@ -96,8 +96,8 @@ func (f *Fan) Wait(patient func() bool) {
 
 func never() bool { return false }
 
-// accepts reports whether each disk that has something to write accepts it, however slowly:
-// what waits will be written soon.
+// accepts reports whether all disks with waiting lines accept them, even if slowly, so that
+// the lines will be written soon.
 func (f *Fan) accepts() bool {
 	for _, q := range f.all {
 		if !q.isEmpty() && (q.calls.refused.Load() || q.calls.hangsFor(giveUp)) {
@@ -107,8 +107,8 @@ func (f *Fan) accepts() bool {
 	return true
 }
 
-// Close closes all queues, see Queue.Close, and reports of each whether its writer has
-// ended.
+// Close closes all queues (see Queue.Close), and reports for each stream whether its writer
+// has ended; false for a stream without a queue.
 func (f *Fan) Close(ctx context.Context) []bool {
 	ended := make([]bool, len(f.queues))
 	var all sync.WaitGroup

@@ -15,34 +15,35 @@ import (
 const (
 	// stall is how long one write may take before the disk counts as hanging.
 	stall = 50 * time.Millisecond
-	// giveUp is how long the end waits for one write: the Sink may wait a second for
-	// locks, or little more, and writes without them then.
+	// giveUp is how long Close waits for one write. The Sink may wait for locks for about a
+	// second, and then writes without them.
 	giveUp = 1500 * time.Millisecond
-	// retry is how soon a refused write is tried again.
+	// retry is the delay before a refused write is tried again.
 	retry = 250 * time.Millisecond
-	// spare is how many empty batches are kept: those of two reads.
+	// spare is how many empty batches are kept: enough for two reads.
 	spare = 2 * (readSize/batchSize + 1)
 )
 
-// Sink takes what is treated to the disk. One of its methods is called at a time.
+// Sink writes treated lines to the disk. Its methods are called one at a time.
 type Sink interface {
-	// Append writes whole lines to the day's file and returns how many bytes
-	// of them are there. On an error the rest is offered again.
+	// Append writes whole lines to the day's file, and returns how many of their bytes it
+	// wrote. After an error the rest is offered again.
 	Append(day civil.Day, lines []byte) (int, error)
-	// Count is told, once for each part, that lines of a day are written, and
-	// takes their journal records, none perhaps; it keeps what it cannot write.
+	// Count is called once for each part, after its lines are written, and takes their
+	// journal records, which may be empty. It keeps records that it cannot write.
 	Count(day civil.Day, keyID [8]byte, records []byte)
-	// Tick does what is due, and says when to come again.
+	// Tick does the periodic work, and returns the time until the next call.
 	Tick() time.Duration
 }
 
-// Holder is a Sink that holds lines of groups back until these are open.
+// Holder is a Sink that holds lines of groups back until the groups are open.
 type Holder interface {
-	// CountPeople counts people of groups, from journal records; it keeps what it cannot write.
+	// CountPeople counts people in groups, from journal records. It keeps records that it
+	// cannot write.
 	CountPeople(day civil.Day, keyID [8]byte, records []byte)
-	// Hold takes lines of groups, of an hour of the day where lines go by the hour, else
-	// of -1. It returns, in place of them, those that it could not write, which are
-	// offered again.
+	// Hold takes lines of groups, each after its group. hour is the hour of the day if
+	// lines go to the files of their hours, else -1. On an error it returns the lines that
+	// it could not write, which are offered again.
 	Hold(day civil.Day, hour int, lines []byte) (rest []byte, err error)
 }
 
@@ -55,51 +56,51 @@ type HourSink interface {
 
 // HitSink is a Sink of traffic figures.
 type HitSink interface {
-	// Hit takes what a batch adds to the figures of a day, once all its lines are
-	// written; it keeps what it cannot write.
+	// Hit takes what a batch adds to the figures of a day, after all lines of the batch are
+	// written. It keeps what it cannot write.
 	Hit(day civil.Day, part traffic.Part, hits []byte)
 }
 
-// earlyTick is how soon after the first lines a Queue calls Tick, whatever that said
-// before: who starts a logger looks whether it works.
+// earlyTick is when a Queue calls Tick after the first lines, whatever Tick returned before:
+// somebody who has just started a logger checks whether it works.
 const earlyTick = 2 * time.Second
 
-// Queue stands between the reader and the disk: the reader puts batches into
-// it, another goroutine takes them to the Sink, or the reader itself does, where
-// nobody else is at it. It holds at most bound bytes.
-// When it is full, the reader waits only as long as the disk goes on taking
-// lines; while it refuses them or hangs, new batches are dropped, and counted.
+// Queue buffers batches between the reader and the disk. The reader puts batches into it. The
+// writer, a goroutine of the Queue, passes them to the Sink, or the reader does so itself
+// with Write. The Queue holds at most bound bytes. When it is full, the reader waits as long
+// as the disk accepts lines; while the disk refuses lines or hangs, new batches are dropped
+// and their lines counted.
 type Queue struct {
 	backlog
 	calls calls
 	signals
 
-	batches uint64 // number of the last one, of those that have none
+	batches uint64 // batches passed to hit; numbers those without a source
 	dropped atomic.Uint64
 
 	patience *time.Timer // of Wait
-	// patient says how long Put waits for a disk that refuses or hangs.
+	// patient reports whether Put still waits for a disk that refuses lines or hangs.
 	patient func() bool
 }
 
 // signals are how reader and writer wake each other.
 type signals struct {
-	early chan struct{} // the first lines were written, a moment ago
-	wake  chan struct{} // the reader put something
-	space chan struct{} // the writer took something, or could not
-	done  chan struct{} // the writer has ended
+	early chan struct{} // earlyTick has passed since the first lines were written
+	wake  chan struct{} // the reader put a batch
+	space chan struct{} // the writer wrote a batch, or failed to
+	done  chan struct{} // closed when the writer has ended
 }
 
-// backlog is the batches that wait, and the empty ones.
+// backlog is the waiting batches, and the empty ones.
 type backlog struct {
-	bound int // of held
+	bound int // the largest held
 
 	mu     sync.Mutex // guards what follows
 	filled []*Batch   // oldest first
 	empty  []*Batch
-	held   int // bytes in filled, and in the batch that is being written
+	held   int // bytes in filled, which includes the batch that is being written
 	closed bool
-	// abandoned tells the writer that what is left was counted as dropped.
+	// abandoned is set once the remaining lines were counted as dropped.
 	abandoned bool
 }
 
@@ -142,10 +143,10 @@ func (l *backlog) fits(b *Batch) bool {
 	return l.held == 0 || l.held+b.held <= l.bound
 }
 
-// calls are the calls of the Sink. Any goroutine may ask how they go.
+// calls tracks the calls of the Sink. Any goroutine may check their progress.
 type calls struct {
 	start   time.Time
-	since   atomic.Int64 // when the one under way began, monotonic ns from start; 0 for none
+	since   atomic.Int64 // start of the current call, monotonic ns since start; 0 for none
 	refused atomic.Bool  // the last write failed
 
 	mu    turn.Mutex // guards what follows
@@ -153,13 +154,13 @@ type calls struct {
 	begun bool // lines were written
 }
 
-// begin and end stand around each call of the sink, for hangs to see.
+// begin and end enclose each call of the sink, so that hangs can detect a slow one.
 func (c *calls) begin() { c.since.Store(int64(time.Since(c.start))) }
 func (c *calls) end()   { c.since.Store(0) }
 
 func (c *calls) hangs() bool { return c.hangsFor(stall) }
 
-// hangsFor reports whether a call of the Sink has been under way for longer.
+// hangsFor reports whether the current call of the Sink has run for longer than long.
 func (c *calls) hangsFor(long time.Duration) bool {
 	since := c.since.Load()
 	return since != 0 && int64(time.Since(c.start))-since > int64(long)
@@ -167,7 +168,7 @@ func (c *calls) hangsFor(long time.Duration) bool {
 
 // NewQueue returns a Queue of bound bytes, and starts its writer.
 func NewQueue(sink Sink, bound int) *Queue {
-	start := time.Now().Add(-1) // for since not to be 0 on a coarse clock
+	start := time.Now().Add(-1) // so that since is not 0 on a coarse clock
 	q := &Queue{backlog: backlog{bound: bound}, calls: calls{start: start, mu: turn.New(), sink: sink}, patience: time.NewTimer(0),
 		patient: func() bool { return false },
 		signals: signals{early: make(chan struct{}, 1), wake: make(chan struct{}, 1), space: make(chan struct{}, 1), done: make(chan struct{})}}
@@ -175,31 +176,32 @@ func NewQueue(sink Sink, bound int) *Queue {
 	return q
 }
 
-// BePatient makes Put wait for a disk that refuses or hangs for as long as
-// patient says, which it asks every 25 ms. It comes before the first Put.
+// BePatient makes Put wait for a disk that refuses lines or hangs, as long as patient reports
+// true. Put calls patient about every 25 ms. BePatient must be called before the first Put.
 func (q *Queue) BePatient(patient func() bool) { q.patient = patient }
 
-// Dropped returns how many lines found no room.
+// Dropped returns how many lines were dropped because the Queue was full or abandoned. It may
+// be called from any goroutine.
 func (q *Queue) Dropped() uint64 { return q.dropped.Load() }
 
-// Put takes a batch to be written.
+// Put adds a batch to the Queue and wakes the writer. It always returns nil.
 func (q *Queue) Put(b *Batch) error {
 	waiting := q.put(b)
 	signal(q.wake)
 	if waiting >= spare {
-		runtime.Gosched() // on one core, the writer's turn comes now
+		runtime.Gosched() // lets the writer run if there is only one core
 	}
 	return nil
 }
 
-// Enqueue is Put, but leaves it to Write to have the batch written.
+// Enqueue is Put, but the batch is written only when Write is called.
 func (q *Queue) Enqueue(b *Batch) error {
 	q.put(b)
 	return nil
 }
 
-// Write writes what was put. While another goroutine calls the Sink, or the disk
-// refuses lines, it is left to the writer.
+// Write writes the waiting batches. If another goroutine is calling the Sink, or the disk
+// refused the last write, it leaves them to the writer.
 func (q *Queue) Write() {
 	if q.calls.refused.Load() {
 		signal(q.wake)
@@ -219,7 +221,8 @@ func (q *Queue) Write() {
 	}
 }
 
-// put returns how many batches wait.
+// put adds a batch, and returns how many batches wait. If the batch has to be dropped, put
+// adds only its records.
 func (q *Queue) put(b *Batch) (waiting int) {
 	b.held = b.size()
 	for !q.fits(b) {
@@ -241,10 +244,9 @@ func (q *Queue) put(b *Batch) (waiting int) {
 	return len(q.filled)
 }
 
-// Wait returns when everything is written. Where the disk refuses or hangs it
-// waits no longer than patient says, which it asks at once and every 50 ms; of a
-// disk that takes lines, after 50 ms. What is not written then is lost if the
-// process is killed.
+// Wait waits until everything is written, or patient reports false. It calls patient every
+// 50 ms, and at once if the disk refuses lines or hangs. Lines that are not written when it
+// returns are lost if the process is killed.
 func (q *Queue) Wait(patient func() bool) {
 	q.patience.Reset(stall)
 	for late := false; !q.isEmpty(); {
@@ -260,8 +262,8 @@ func (q *Queue) Wait(patient func() bool) {
 	}
 }
 
-// drop counts the lines of b as lost and returns a batch of its records, nil
-// for none: the counts need them, and they are few.
+// drop counts the lines of b as dropped, and recycles b. It returns a batch with only the
+// records of b, nil for none: they are small, and the room counts need them.
 func (q *Queue) drop(b *Batch) *Batch {
 	q.dropped.Add(uint64(b.lines()))
 	if b.source != nil {
@@ -277,10 +279,9 @@ func (q *Queue) drop(b *Batch) *Batch {
 	return records
 }
 
-// Close waits until everything is written; where the disk refuses or hangs,
-// only until ctx ends, and what is left then is counted as dropped. It reports
-// whether the writer has ended; if not, a call of the Sink hangs, and no other
-// may be made.
+// Close waits until everything is written. If the disk refuses lines or hangs, it waits only
+// until ctx ends, and then counts the rest as dropped. Close reports whether the writer has
+// ended; if not, a call of the Sink hangs, and the caller must not call the Sink.
 func (q *Queue) Close(ctx context.Context) bool {
 	q.mu.Lock()
 	q.closed = true
@@ -307,7 +308,7 @@ func (q *Queue) Close(ctx context.Context) bool {
 	}
 }
 
-// abandon counts what is left as dropped.
+// abandon counts the remaining lines as dropped.
 func (q *Queue) abandon() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -330,7 +331,7 @@ func (q *Queue) write() {
 	due := time.NewTimer(0)
 	for {
 		select {
-		case <-due.C: // also while there is always something to write
+		case <-due.C: // checked here too, in case there is always something to write
 			due.Reset(q.tick())
 		case <-q.early:
 			due.Reset(q.tick())
@@ -345,7 +346,7 @@ func (q *Queue) write() {
 			continue
 		case ended:
 			return
-		case failed: // trying with each new batch would be no use
+		case failed: // new batches do not wake it: a retry needs time
 			wake, again = nil, time.After(retry)
 		}
 		select {
@@ -359,14 +360,14 @@ func (q *Queue) write() {
 	}
 }
 
-// What came of writing the next batch.
+// outcome is the result of writing the next batch.
 type outcome uint8
 
 const (
 	wrote  outcome = iota
-	idle           // there is none
-	failed         // the disk did not take all of it
-	ended          // there is none, and none will come
+	idle           // no batch waits
+	failed         // the disk did not accept all of the batch
+	ended          // no batch waits, and none will follow
 )
 
 // writeNext writes the oldest batch. The caller holds q.calls.mu.
@@ -385,7 +386,7 @@ func (q *Queue) writeNext() outcome {
 
 	ok := q.writeBatch(b)
 	if ok && b.source != nil {
-		b.source.written(b) // before Wait sees that it is
+		b.source.written(b) // must precede the removal from filled, which Wait looks at
 	}
 	q.calls.refused.Store(!ok)
 	q.mu.Lock()
@@ -408,8 +409,8 @@ func (q *Queue) writeNext() outcome {
 	return wrote
 }
 
-// writeBatch writes what is left of b, each day's lines before their records:
-// a pair in the journal has a line.
+// writeBatch writes the rest of b, the lines of each part before its records, so that each
+// pair in the journal has a line. It reports false if the disk refused something.
 func (q *Queue) writeBatch(b *Batch) bool {
 	for i := range b.Parts {
 		p := &b.Parts[i]
@@ -417,7 +418,7 @@ func (q *Queue) writeBatch(b *Batch) bool {
 			q.calls.begin()
 			n, err := q.append(p)
 			q.calls.end()
-			q.mu.Lock() // Close looks at it
+			q.mu.Lock() // abandon reads written
 			p.written += n
 			q.mu.Unlock()
 			if err != nil {
@@ -442,9 +443,9 @@ func (q *Queue) writeBatch(b *Batch) bool {
 	return true
 }
 
-// hit takes what a batch adds to traffic figures to the Sink. All lines are written by
-// then: what is counted has a line, and of a batch that was written in part before a kill
-// nothing is counted.
+// hit passes what a batch adds to traffic figures to the Sink. The caller has written all
+// lines of the batch: each hit has a line, and if a kill interrupts a batch, none of its hits
+// is counted.
 func (q *Queue) hit(b *Batch) {
 	sink, ok := q.calls.sink.(HitSink)
 	if !ok {
@@ -467,8 +468,8 @@ func (q *Queue) hit(b *Batch) {
 	}
 }
 
-// hold takes what a part has of groups to the Sink: people first, since lines are
-// released on account of them.
+// hold passes the people and held lines of a part to the Sink. People come first, since they
+// decide whether the lines are released.
 func (q *Queue) hold(p *Part) bool {
 	holder, ok := q.calls.sink.(Holder)
 	if !ok || len(p.People)+len(p.Held) == 0 {
@@ -487,7 +488,7 @@ func (q *Queue) hold(p *Part) bool {
 	hour, _ := p.Hour()
 	rest, err := holder.Hold(p.Day, hour, p.Held)
 	q.calls.end()
-	q.mu.Lock() // Close looks at it
+	q.mu.Lock() // abandon reads Held
 	p.Held = rest
 	q.mu.Unlock()
 	return err == nil

@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	// readSize is what one read asks for. What it becomes still fits a processor's
-	// cache when it is written.
+	// readSize is the most that one read asks for, in bytes. The treated lines still fit a
+	// processor's cache when they are written.
 	readSize = 256 << 10
-	// away is how long it may take to treat what was read, before a read asks for
-	// less, as the first one does: meanwhile the web server's pipe fills.
+	// away is how long the treatment of one read may take: meanwhile the web server's pipe
+	// fills. If it takes longer, the next read asks for less. The first one asks for batchSize.
 	away = 2 * time.Millisecond
-	// batchSize is what a batch is made of, at most, but for a longer line: after a
-	// kill, one batch can stand twice.
+	// batchSize is the most input in a batch, in bytes, except for a longer line. After a
+	// kill, one batch can be written twice.
 	batchSize = 64 << 10
 	// MaxLine bounds a line. Apache's longest is about 98 KB: LimitRequestLine
 	// and the header fields, each byte escaped to four.
@@ -33,67 +33,68 @@ const (
 
 // Output takes treated batches.
 type Output interface {
-	// Get returns an empty batch. Of a CommitReader, several are filled before the first
-	// of them is put.
+	// Get returns an empty batch. With a CommitReader, several batches are filled before the
+	// first of them is put.
 	Get() *Batch
-	// Put takes a batch back, filled. An error ends the run.
+	// Put returns a filled batch to the Output, which owns it from then on. An error ends
+	// the run.
 	Put(*Batch) error
-	// Wait returns when all batches that were put are written. Where that takes
-	// too long, it goes on for as long as patient says.
+	// Wait waits until all batches that were put are written. If that takes too long, Wait
+	// returns as soon as patient reports false.
 	Wait(patient func() bool)
 }
 
-// CommitReader is an input that keeps what was read until it is committed, for
-// another process to read it where this one is killed.
+// CommitReader is an input that keeps the bytes it returned until they are committed. If the
+// process is killed, the next one reads them again.
 type CommitReader interface {
 	io.Reader
-	// Ready reports whether Read has bytes to return now. Where it has not, what
-	// is due is to be committed before the next Read, or soon.
+	// Ready reports whether Read would return bytes now. If not, the caller commits what
+	// is due before the next Read, or soon.
 	Ready() bool
-	// Patient reports whether what was put can go on waiting for its Commit: there
-	// is room for what comes meanwhile, and somebody to read it again.
+	// Patient reports whether the Commit of batches that were put can wait longer: the input
+	// has room for new lines, and another process can read these again.
 	Patient() bool
-	// Commit lets go of the first n bytes that were read and not committed yet. It
-	// may be called while another method is.
+	// Commit discards the first n bytes that were read and not committed yet. It may be
+	// called while another method runs.
 	Commit(n int) error
-	// Alarm has late called, from another goroutine, whenever set was called and not
-	// called again within its time, until end is called; set(0) sets no other time.
-	// Without an alarm to be had, set is nil.
+	// Alarm starts an alarm, which lasts until end is called. set starts a timeout, and
+	// replaces the one before; set(0) only stops it. If a timeout expires, late is called
+	// from another goroutine. set is nil if there are no alarms.
 	Alarm(late func()) (set func(time.Duration), end func())
 }
 
-// Direct is an Output that the reader can write to by itself: to hand a few lines to
-// another thread costs more than to write them.
+// Direct is an Output that the reader can write to itself: passing a few lines to another
+// thread costs more than writing them.
 type Direct interface {
 	Output
-	// Enqueue is Put, but leaves it to Write to have the batch written.
+	// Enqueue is Put, but the batch is written only when Write is called.
 	Enqueue(*Batch) error
-	// Write writes what was put, or lets another goroutine write it that is at it.
+	// Write writes the batches that were put, or leaves them to another goroutine, such as
+	// one that is already writing.
 	Write()
 }
 
-// Run treats the lines of in until its end and hands them to out, in one batch or
-// several for each read: when in has nothing more to say, nothing is held back but
-// the beginning of a line. The last line needs no newline, and gets one; that of
-// an input that was stopped (input.ErrStopped) is left alone, since its end may follow.
+// Run treats the lines of in until its end, and passes them to out. Each read becomes one
+// batch or several, so Run holds back nothing but an incomplete line. If the last line has no
+// newline, Run adds one. It does not write the incomplete last line of an input that was
+// stopped (input.ErrStopped): the rest of it may follow.
 //
-// Of a CommitReader the lines of a batch are committed once it is written. Meanwhile more
-// is read, as long as the CommitReader has bytes to return. A few lines are written by the
-// goroutine that has read them, where out is Direct; if that takes long, another
-// one goes on with the reading.
+// The lines of a CommitReader are committed once their batch is written. Run reads on before
+// that, as long as the CommitReader is Ready. If out is Direct, the goroutine that read only
+// a few lines also writes them; if that takes long, another goroutine continues reading.
 func (f *Filter) Run(in io.Reader, out Output) error { return run(f, in, out) }
 
 // treater makes batches of lines.
 type treater interface {
-	// renew takes in what has changed since the last batch.
+	// renew adopts what has changed since the last batch.
 	renew()
 	// treatLines treats whole lines.
 	treatLines(b *Batch, lines []byte)
-	// waits reports whether something that was counted waits for more lines, and end brings
-	// that to a batch, when no more come.
+	// waits reports whether counted hits wait for more lines. At the end of the input, end
+	// adds them to a batch.
 	waits() bool
 	end(b *Batch)
-	// share makes the counts so far known to other goroutines.
+	// share publishes the counts so far to other goroutines.
 	share()
 	// noteRead counts bytes that were read.
 	noteRead(n int)
@@ -120,41 +121,41 @@ func run(f treater, in io.Reader, out Output) error {
 	return err
 }
 
-// fewBytes of lines are written by the goroutine that has read them.
+// fewBytes is the most input whose lines are written by the goroutine that read them.
 const fewBytes = batchSize / 2
 
-// lateAfter is how long a write may take before another goroutine reads on.
+// lateAfter is how long a write may take before another goroutine continues reading.
 const lateAfter = 10 * time.Millisecond
 
-// reader is a Run under way. One goroutine uses it at a time.
+// reader is the state of Run. One goroutine uses it at a time.
 type reader struct {
 	f       treater
 	in      io.Reader
 	out     Output
 	commits commitTracker
 	buf     []byte
-	held    int // bytes of a line whose end is not read yet
+	held    int // bytes of an incomplete line at the beginning of buf
 	c       cutter
 	batches []*Batch
-	size    int // of a read
+	size    int // of the next read
 	done    chan error
 	own     ownWrites
 }
 
-// ownWrites are those of the goroutine that reads.
+// ownWrites are the writes of the goroutine that reads.
 type ownWrites struct {
-	direct Direct // nil: only others write
-	few    bool   // was put, and is to be written here
+	direct Direct // nil: this goroutine never writes
+	few    bool   // the last batch is small, and this goroutine writes it
 	alarm  func(time.Duration)
 
 	mu      sync.Mutex // guards what follows
-	writes  uint64     // counts them
-	writing uint64     // the one under way, whose goroutine is to go on with the reading; 0 for none
-	began   time.Time  // when it did
+	writes  uint64     // number of the last write
+	writing uint64     // number of the current write, whose goroutine will read on; 0 for none
+	began   time.Time  // start of the current write
 }
 
-// write writes what was put. It reports false if that took long: another goroutine
-// has gone on with the reading then.
+// write writes what was put. It reports false if that took so long that another goroutine
+// has continued reading; the caller must not read then.
 func (w *ownWrites) write() bool {
 	w.mu.Lock()
 	w.writes++
@@ -173,8 +174,8 @@ func (w *ownWrites) write() bool {
 	return true
 }
 
-// late reports whether a write does not come back, whose goroutine no longer reads then.
-// An alarm that was set for an earlier one may come now.
+// late reports whether the current write takes too long. Its goroutine no longer reads then.
+// The alarm may be a delayed one of an earlier write.
 func (w *ownWrites) late() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -183,7 +184,7 @@ func (w *ownWrites) late() bool {
 	}
 	w.writing = 0
 	if several, ok := w.direct.(*Fan); ok {
-		several.wake() // of one that hangs, others are not written here either
+		several.wake() // the queues after the one that hangs are not written here
 	}
 	return true
 }
@@ -201,14 +202,14 @@ func (r *reader) run() {
 	}
 }
 
-// late goes on with the reading if a write does not come back.
+// late continues reading in a new goroutine if a write takes too long.
 func (r *reader) late() {
 	if r.own.late() {
 		go r.run()
 	}
 }
 
-// next reads once, and treats and puts what it reads.
+// next reads once, treats the lines, and puts the batches.
 func (r *reader) next() (ended bool, err error) {
 	f, last := r.f, &r.commits
 	if !last.isEmpty() && !last.in.Ready() {
@@ -288,15 +289,15 @@ func batchLen(lines []byte) int {
 	return batchSize + bytes.IndexByte(lines[batchSize:], '\n') + 1
 }
 
-// cutter cuts what is read into whole lines. Of a line that is longer than
-// MaxLine it leaves out what comes after the read in which that shows.
+// cutter cuts the input into whole lines. It truncates a line once more than MaxLine bytes
+// of it were read, and skips the rest of the line.
 type cutter struct {
-	inCut bool // what comes next belongs to such a line
+	inCut bool // the next bytes belong to a truncated line
 }
 
-// cut returns the whole lines that data begins with, and the rest, with which
-// the data of the next call begins. The last line gets its newline, which may
-// be written behind data.
+// cut returns the whole lines at the beginning of data, and the rest; the data of the next
+// call begins with that rest. If last is set, the last line gets a newline, which may be
+// written after the end of data.
 func (c *cutter) cut(data []byte, last bool) (lines, rest []byte) {
 	if c.inCut {
 		end := bytes.IndexByte(data, '\n')
@@ -315,9 +316,10 @@ func (c *cutter) cut(data []byte, last bool) (lines, rest []byte) {
 	return lines, rest
 }
 
-// treatLines treats whole lines. A line that makes the program panic is left
-// out and counted; it must not end the process and come back with the next. One that
-// was appended by then is not left out, but its room may be: its day is marked.
+// treatLines treats whole lines. A line that causes a panic is left out and counted as
+// failed: it must not end the process, since the next process would read it again. If the
+// line was already appended, it stays, and its day is marked, since its room may not be
+// counted.
 func (f *Filter) treatLines(b *Batch, lines []byte) {
 	b.room = len(lines) + len(lines)/4 // pseudonyms are longer than addresses
 	f.hasNUL = machine.HasNUL(lines)
@@ -332,7 +334,7 @@ func (f *Filter) end(b *Batch) { f.endHits(b) }
 
 func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 	rest = lines
-	f.nextHash.end = 0 // of other lines
+	f.nextHash.end = 0 // it belongs to another line
 	var line []byte
 	defer func() {
 		if recover() == nil {
@@ -345,7 +347,7 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 			return
 		}
 		f.stats.Failed++
-		if line == nil { // Cut did not come to its end
+		if line == nil { // Cut itself panicked
 			if end := bytes.IndexByte(rest, '\n'); end >= 0 {
 				rest = rest[end+1:]
 			} else {
@@ -362,8 +364,8 @@ func (f *Filter) treatSome(b *Batch, lines []byte) (rest []byte) {
 	return rest
 }
 
-// panicPlace returns where the program panicked: function, file and line, and nothing
-// of what it worked on. A deferred function calls it.
+// panicPlace returns where the program panicked: function, file and line, but no data. It
+// must be called from a deferred function.
 func panicPlace() string {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -382,10 +384,10 @@ func panicPlace() string {
 	}
 }
 
-// leaveOutAfterPanic marks the day of a line that was written and perhaps not counted.
+// leaveOutAfterPanic marks the day of a line that was written but perhaps not counted.
 func (f *Filter) leaveOutAfterPanic(b *Batch) {
 	defer func() {
-		if recover() != nil { // once more: what counts is broken
+		if recover() != nil { // a second panic: the counter itself is broken
 			f.stats.Overflow++
 		}
 	}()
@@ -394,8 +396,8 @@ func (f *Filter) leaveOutAfterPanic(b *Batch) {
 	}
 }
 
-// cutLine returns the beginning of a line that is longer than MaxLine. What
-// could begin an address there is left out with the rest.
+// cutLine truncates a line that is longer than MaxLine. It also removes bytes at the new end
+// that could be the beginning of an address.
 func cutLine(line []byte) []byte {
 	line = line[:MaxLine]
 	for len(line) > 0 {
