@@ -9,25 +9,25 @@ import (
 	"hushpipe/format"
 )
 
-// conditions find out of a line what those of a policy ask.
+// conditions extracts from a line the facts that the conditions of a policy need.
 type conditions struct {
 	match  *where.Matcher
 	facts  where.Facts
 	target []byte // scratch of format.Target
-	looks  bool   // facts of the line are asked for
+	looks  bool   // facts are needed
 	jsonParts
 }
 
-// jsonParts is what is known of the parts of a JSON line.
+// jsonParts is the parsed parts of a JSON line.
 type jsonParts struct {
-	json  *format.JSONNodes // nil: no line is JSON, or nobody asks for its parts
-	nodes []format.JSONNode // of the line, nil where it is none
-	texts [3][]byte         // scratch, of its method, host and user
-	user  []byte            // and of format.Unescaped
+	json  *format.JSONNodes // nil: no line is JSON, or its parts are not needed
+	nodes []format.JSONNode // of the line, nil if it is not JSON
+	texts [3][]byte         // scratch for its method, host and user
+	user  []byte            // scratch of format.Unescaped
 }
 
-// look takes the facts of a line. brief tells that it was read by ParseFast, whose fields
-// have no roles.
+// look sets the facts of a line. brief is set if ParseFast parsed the line: its fields have
+// no roles.
 func (c *conditions) look(l *format.Line, line []byte, brief bool) {
 	c.facts.Status = l.Status
 	var request, target []byte
@@ -82,8 +82,8 @@ func (c *conditions) look(l *format.Line, line []byte, brief bool) {
 	c.facts.Target = target
 }
 
-// lookAtNodes takes the facts of a JSON line that are no fields of the reader's, and
-// returns its request line, if it has one.
+// lookAtNodes sets those facts of a JSON line that are not among the reader's fields. It
+// returns the request line, which is request unless that is nil.
 func (c *conditions) lookAtNodes(line, request []byte) []byte {
 	for i := range c.nodes {
 		n := &c.nodes[i]
@@ -95,7 +95,7 @@ func (c *conditions) lookAtNodes(line, request []byte) []byte {
 		switch n.Role {
 		case format.RoleRequest:
 			if v := line[n.Start:n.End]; request == nil && bytes.IndexByte(v, ' ') > 0 {
-				request = v // Line.Target is the target of it
+				request = v // Line.Target is its target
 			}
 			continue
 		case format.RoleMethod:

@@ -8,27 +8,26 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Gate says which lines of a stream may be written, for now. Streams take it in with each
-// batch. Its methods may be called from any goroutine.
+// Gate decides which lines a stream may write. Streams reads it once for each batch. Its
+// methods may be called from any goroutine.
 type Gate struct {
 	opening atomic.Pointer[policy.Opening]
 }
 
-// NewGate returns a Gate that lets these lines through.
+// NewGate returns a Gate with this Opening.
 func NewGate(o policy.Opening) *Gate {
 	g := &Gate{}
 	g.Set(o)
 	return g
 }
 
-// Set has the Gate let other lines through.
+// Set replaces the Opening, from the next batch on.
 func (g *Gate) Set(o policy.Opening) { g.opening.Store(&o) }
 
-// Opening returns the lines that the Gate lets through.
+// Opening returns which lines the Gate lets through.
 func (g *Gate) Opening() policy.Opening { return *g.opening.Load() }
 
-// renewGates takes in what the gates let through. A stream that has to have a gate is
-// closed without one.
+// renewGates reads the gates. A stream that needs a gate but has none is closed.
 func (s *Streams) renewGates() {
 	s.looks = s.match.Looks()
 	for i := range s.all {
@@ -51,8 +50,8 @@ func (s *Streams) renewGates() {
 	s.sole = s.isSole()
 }
 
-// isSole reports whether there is one stream, which takes every line that ParseFast tells
-// enough of, and as it is.
+// isSole reports whether there is only one stream, and it takes and keeps all of each line
+// for which ParseFast is enough.
 func (s *Streams) isSole() bool {
 	if len(s.all) != 1 || s.all[0].Filter == nil {
 		return false
@@ -61,8 +60,8 @@ func (s *Streams) isSole() bool {
 	return s.brief && s.json == nil && !s.looks && !of.chosen && !of.bounded && !of.Filter.noLines
 }
 
-// isThrough reports whether the gate of a stream lets the line through. A line that tells
-// no date or, if they matter, no user, stays outside.
+// isThrough reports whether the gate of a stream lets the line through. It stops malformed
+// lines, lines without a date, and, if only one user's lines may pass, lines without a user.
 func (s *Streams) isThrough(o *policy.Opening) bool {
 	l := s.parsed
 	if !s.known || !l.HasDay || !o.Has(l.Day) {
@@ -71,8 +70,8 @@ func (s *Streams) isThrough(o *policy.Opening) bool {
 	return o.User == "" || s.isBy(o.User, l.Status)
 }
 
-// isBy reports whether the line is of a user. Who is refused, or asks for what is not
-// there, may call himself anything.
+// isBy reports whether the line is a request by the user. A request that failed, or has no
+// status, is not: its client may have sent any name without a password.
 func (s *Streams) isBy(user string, status int) bool {
 	if status == 0 || status >= http.StatusBadRequest {
 		return false

@@ -15,7 +15,7 @@ type clientHash struct {
 // index. rest is what follows the current line.
 func (f *Filter) prefetch(rest []byte) {
 	f.hash, f.nextHash.end = f.nextHash, 0
-	c := f.guard.Cipher // of the line before, which nearly always is the next line's as well
+	c := f.guard.Cipher // the previous line's; nearly always the next line has the same
 	if c == nil {
 		return
 	}

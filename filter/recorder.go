@@ -10,11 +10,11 @@ import (
 	"hushpipe/filter/treatment"
 )
 
-// counter finds the room of a line, and has what is known of the rooms of clients.
+// counter finds the room of a line, and counts its client there.
 type counter struct {
 	rooms    *rooms.Matcher // nil: no rooms are counted
 	countV6  int
-	left     *treatment.Plan // of the address tells clients apart; nil: the whole address does
+	left     *treatment.Plan // clients are told apart by what it keeps of an address; nil: by all of it
 	noteKey  noteKey
 	pathOnly bool // the format has no queries
 	match    rooms.Match
@@ -24,28 +24,28 @@ type counter struct {
 	source *rooms.Hasher // the calendar's, which hasher is a clone of
 }
 
-// recorder is what becomes of the pairs of room and address, and where in a batch the
-// lines of a day stand. Its implementations are the modes of a Filter.
+// recorder records pairs of room and address, and assigns the lines of a day to a part of the
+// batch. Each implementation is a mode of Filter.
 type recorder interface {
 	// take finds the part of b for the lines of d, or begins one.
 	take(b *Batch, d *day)
-	// record takes a pair of d. It reports whether the pair need not come again: not
-	// where it is left out, which is counted each time. The room rooms.TooLong marks
-	// the day as one that is not counted in full.
+	// record records a pair of d. It reports whether the caller may omit the same pair from
+	// now on. It may not if the pair exceeds a limit: each occurrence counts as overflow.
+	// The room rooms.TooLong marks the day's counts as incomplete.
 	record(b *Batch, d *day, room *[20]byte, fp uint64) (told bool)
-	// hits returns the part for what was counted of d's hits, nil where nobody asks.
+	// hits returns the part for the hits of d, nil if they do not go to the batch.
 	hits(b *Batch, d *day) *Part
-	// meet notes that a line of d could be read, which is expired.
+	// meet notes that a line of d, an expired day, could be parsed.
 	meet(b *Batch, d *day)
-	// needsDays reports whether a day that is forgotten loses what was counted of it.
+	// needsDays reports whether forgetting a day would lose its counts.
 	needsDays() bool
 }
 
-// direct tells which pairs are new, and writes a record for these. It is the recorder of
-// New.
+// direct finds which pairs are new, and writes a record for each of them. It is the recorder
+// of New.
 type direct struct {
 	limits    rooms.Limits
-	discarded []byte // takes the records of expired days
+	discarded []byte // scratch for the records of expired days, which go nowhere
 }
 
 func (r *direct) take(b *Batch, d *day) { b.begin(d) }
@@ -94,9 +94,9 @@ func (r *oneStream) hits(*Batch, *day) *Part { return nil }
 
 func (r *oneStream) needsDays() bool { return false }
 
-// deferred leaves it to an orderedDedup to find which pairs are new: it emits each pair,
-// perhaps repeatedly, and those of expired days in a part of their own. It is the recorder
-// of the workers of a Replay.
+// deferred emits all pairs, perhaps repeatedly, since an orderedDedup finds which of them are
+// new. It emits those of expired days as well, in parts without lines. It is the recorder of
+// the workers of a Replay.
 type deferred struct {
 	farFromLimits *atomic.Bool // of the orderedDedup
 }
@@ -124,9 +124,9 @@ func (r *deferred) part(b *Batch, d *day) *Part {
 
 func (r *deferred) needsDays() bool { return false }
 
-// noteKey is the random key of what is noted of rooms with a client, where
-// there is no room for whole hashes. Names whose SHA-1 share any 64 bits can be
-// made within hours, and a client of both would count in the first alone.
+// noteKey is a random key. A client's cache entry notes the rooms that were counted, and has
+// space for 64 bits of each. Without a key, an attacker could find within hours two names
+// whose SHA-1 agree in those bits, and a client of both would count in the first room only.
 type noteKey [4]uint64
 
 func newNoteKey() (k noteKey) {
@@ -138,11 +138,10 @@ func newNoteKey() (k noteKey) {
 	return k
 }
 
-// of returns what is noted of a room, never 0: the upper half of the sum of two
-// words of its hash, each times 128 bits of the key. For a key that nobody knows,
-// two hashes have the same note in one of 2^64 cases, whatever they are (Lemire
-// and Kaser, Strongly universal string hashing is fast, 2014). The last 4 bytes
-// are left out, as in pseudonym.Cipher's Fingerprint.
+// of returns the note of a room, never 0: the upper half of the sum of two words of its hash,
+// each times 128 bits of the key. If the key is secret, any two hashes have the same note with
+// probability 2^-64 (Lemire and Kaser, Strongly universal string hashing is fast, 2014). The
+// last 4 bytes are left out, as in pseudonym.Cipher's Fingerprint.
 func (k *noteKey) of(room *[20]byte) uint64 {
 	a, b := binary.LittleEndian.Uint64(room[:]), binary.LittleEndian.Uint64(room[8:])
 	hi, lo := bits.Mul64(k[0], a)

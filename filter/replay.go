@@ -16,12 +16,12 @@ import (
 	"hushpipe/format/machine"
 )
 
-// Replay treats the lines of archives on several processors. What comes out is
-// what one Filter makes of the same bytes, in the same order.
+// Replay treats the lines of archives on several processors. Its output is that of one Filter
+// for the same bytes, in the same order.
 //
-// One goroutine cuts what is read into chunks of whole lines, each worker has a
-// Filter, and Run puts together what they make: which pairs of room and address
-// are new is told there, in the order of the input.
+// One goroutine cuts the input into chunks of whole lines, and each worker treats chunks with
+// a Filter of its own. Run merges the results in the order of the input, and finds there
+// which pairs of room and address are new.
 type Replay struct {
 	workers []*Filter
 	dedup   *orderedDedup
@@ -30,11 +30,10 @@ type Replay struct {
 	stats counters.Values
 }
 
-// chunksAWorker is how many chunks of lines are under way for each worker.
+// chunksAWorker is how many chunks may be in progress for each worker.
 const chunksAWorker = 2
 
-// NewReplay returns a Replay with a worker for each of the parsers, which take
-// the place of cfg's.
+// NewReplay returns a Replay with one worker for each of the parsers, which replace cfg's.
 func NewReplay(cfg Config, parsers []format.Parser, cal Calendar) *Replay {
 	r := &Replay{dedup: newOrderedDedup(cfg.Limits, chunksAWorker*len(parsers))}
 	if cfg.Traffic != nil {
@@ -47,16 +46,16 @@ func NewReplay(cfg Config, parsers []format.Parser, cal Calendar) *Replay {
 	return r
 }
 
-// Stats returns the counts so far, of lines that were put. It may be called from
-// any goroutine.
+// Stats returns the counts of the lines that were put so far. It may be called from any
+// goroutine.
 func (r *Replay) Stats() counters.Values {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stats
 }
 
-// Fault returns where an error in hushpipe was, "" for nowhere. It may be called from any
-// goroutine.
+// Fault returns the place of an error in hushpipe, see Filter.Fault; "" for none. It may be
+// called from any goroutine.
 func (r *Replay) Fault() string {
 	for _, f := range r.workers {
 		if fault := f.Fault(); fault != "" {
@@ -66,17 +65,17 @@ func (r *Replay) Fault() string {
 	return ""
 }
 
-// Expired returns the room counts of the expired days that were seen.
+// Expired returns the room counts of the expired days with a line that could be parsed.
 func (r *Replay) Expired() map[civil.Day]rooms.DayCounts { return r.dedup.Expired() }
 
-// Traffic returns what was counted of hits, nil where none are.
+// Traffic returns the traffic figures, nil if none are counted.
 func (r *Replay) Traffic() *traffic.Days { return r.dedup.traffic }
 
-// Run treats the lines of in until its end, and hands them to out. Files are
-// joined as they are: the last line of one that has no newline goes on in the
-// next, unless the file could not be read to its end. What ails files is
-// returned at the end; an *archive.ChangedError, an error of out, or the end of
-// ctx, ends the run, and what was put until then is a beginning of the input.
+// Run treats the lines of in until its end, and passes them to out. It concatenates files: if
+// a file does not end with a newline, its last line continues in the next file, unless the
+// file could not be read to its end. Run returns the errors of files at the end. It stops at
+// an *archive.ChangedError, an error of out, or the end of ctx; the lines that were put until
+// then are a prefix of the input.
 func (r *Replay) Run(ctx context.Context, in *archive.Reader, out Output) error {
 	return replay(ctx, in, r.workers, func(f *Filter, c *chunk) {
 		c.batch = out.Get()
@@ -94,9 +93,8 @@ func (r *Replay) Run(ctx context.Context, in *archive.Reader, out Output) error 
 	})
 }
 
-// Days looks through the lines of in for the days that Run would bring them to,
-// and returns the error of the first one that clash has one for. It is asked
-// for each day at least once.
+// Days finds the days to which Run would assign the lines of in. It calls clash at least once
+// for each day, and returns its first error.
 func (r *Replay) Days(ctx context.Context, in *archive.Reader, clash func(civil.Day, calendar.Placement) error) error {
 	return replay(ctx, in, r.workers, func(f *Filter, c *chunk) {
 		c.days = f.findDays(c.days[:0], c.lines)
@@ -110,10 +108,10 @@ func (r *Replay) Days(ctx context.Context, in *archive.Reader, clash func(civil.
 	})
 }
 
-// chunk is some lines on their way.
+// chunk is a number of whole lines, and the result of one worker for them.
 type chunk struct {
 	block *archive.Block
-	lines []byte // in block
+	lines []byte // whole lines of block
 	done  chan struct{}
 
 	batch   *Batch
@@ -122,8 +120,8 @@ type chunk struct {
 	streams []streamShare // of a StreamsReplay
 }
 
-// replay has each chunk worked on by one of the workers, and then collected in
-// order by the caller's goroutine.
+// replay calls work for each chunk, from the goroutine of some worker, and then collect, in
+// the order of the input and from the caller's goroutine.
 func replay[W any](ctx context.Context, in *archive.Reader, workers []W, work func(W, *chunk), collect func(*chunk) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	context.AfterFunc(ctx, in.Close)
@@ -135,7 +133,7 @@ func replay[W any](ctx context.Context, in *archive.Reader, workers []W, work fu
 	for range under {
 		free <- &chunk{done: make(chan struct{}, 1)}
 	}
-	var faults error // of the input
+	var faults error // errors of the input
 	running.Go(func() {
 		defer close(ordered)
 		defer close(todo)
@@ -168,11 +166,11 @@ func replay[W any](ctx context.Context, in *archive.Reader, workers []W, work fu
 	return faults
 }
 
-// cutAll cuts what is read into chunks. It returns the files' errors.
+// cutAll cuts the input into chunks. It returns the errors of files.
 func cutAll(ctx context.Context, in *archive.Reader, free <-chan *chunk, send func(*chunk)) error {
 	var faults []error
 	var cut cutter
-	var rest []byte // of the last line, on its way to the next block
+	var rest []byte // incomplete last line of the block, for the next one
 	for {
 		b, err := in.Next()
 		ended := err != nil
@@ -206,7 +204,7 @@ func cutAll(ctx context.Context, in *archive.Reader, free <-chan *chunk, send fu
 	}
 }
 
-// placed says where lines of one date go.
+// placed is where lines of one date go.
 type placed struct {
 	date      civil.Day
 	dated     bool
@@ -214,8 +212,8 @@ type placed struct {
 	placement calendar.Placement
 }
 
-// findDays appends the days that lines go to, or whose rooms they count for,
-// each seldom more than once.
+// findDays appends the days that the lines go to, or whose rooms they count for. It rarely
+// appends a day more than once.
 func (f *Filter) findDays(dst []placed, lines []byte) []placed {
 	f.hasNUL = machine.HasNUL(lines)
 	var last placed
@@ -231,11 +229,12 @@ func (f *Filter) findDays(dst []placed, lines []byte) []placed {
 	return dst
 }
 
-// findDay says where a line goes. It is false for one that leaves no trace.
+// findDay returns where a line goes; last is the result for the line before. ok is false for
+// a line that is neither written nor counted.
 func (f *Filter) findDay(line []byte, last placed) (p placed, ok bool) {
 	defer func() {
 		if recover() != nil {
-			ok = false // as treatSome has it
+			ok = false // treatSome leaves the line out too
 		}
 	}()
 	l := &f.line

@@ -8,53 +8,53 @@ import (
 	"hushpipe/format/civil"
 )
 
-// router asks the calendar to which day a line goes, and holds what the lines of each day
-// need.
+// router assigns each line to a day, according to the calendar, and holds the state of the
+// days.
 type router struct {
 	cal    Calendar
 	rec    recorder
 	mode   pseudonym.Mode
-	common *guard.Cipher // of all days; nil if each has its own
+	common *guard.Cipher // for all days; nil: each day has its own
 
 	epoch uint64
 	dates map[civil.Day]dayRef // by the date in the lines
-	last  dayRef               // of the line before
+	last  dayRef               // of the previous line
 	none  dayRef               // of lines without a date
 
-	hours hours // of lines that go to the files of their hours
+	hours hours // for lines that go to the files of their hours
 
 	days        map[civil.Day]*day // by the day that lines go to
 	overflowDay *day               // for expired days past maxDays, nil for none
 	forgotten   uint64             // pairs that forgotten days did not count
 }
 
-// dayRef is where lines of one date go: the day, and why.
+// dayRef is where the lines of one date go: the day, and how the calendar placed them.
 type dayRef struct {
 	date      civil.Day
 	placement calendar.Placement
-	late      bool  // they go to a day before today
-	hour      uint8 // of an Hourly calendar: from 1 on
+	late      bool  // the day is open, and before today
+	hour      uint8 // of an Hourly calendar: the hour plus 1; else 0
 	day       *day  // nil in the zero dayRef
 }
 
-// day is what the lines of one day need.
+// day is the state of one day.
 type day struct {
 	day     civil.Day
-	expired bool // when its first line came
-	met     bool // it is expired, and a line of it could be read
+	expired bool // it was expired at its first line
+	met     bool // it is expired, and a line of it could be parsed
 	keyID   [8]byte
-	cipher  *guard.Cipher      // nil: to be made
+	cipher  *guard.Cipher      // nil: not made yet
 	counts  *rooms.DistinctSet // nil: no room yet
 	groups  *groupsOfDay       // nil: no group yet
 	hitsOfDay
 	inBatch
 }
 
-// inBatch is where the lines of a day are in a Batch.
+// inBatch is the part of a Batch that the lines of a day go to.
 type inBatch struct {
-	batch *Batch // the last one with lines of this day,
-	seq   uint64 // in which of its uses,
-	part  int    // and at which index
+	batch *Batch // the last batch with lines of this day
+	seq   uint64 // the use of that batch, as Batch.seq
+	part  int    // index in its Parts
 }
 
 func (d *day) overflow() uint64 {
@@ -76,7 +76,7 @@ func (r *router) makeCipher(d *day) {
 	d.cipher = guard.NewCipher(pseudonym.New(r.cal.Key(d.day, placement), r.mode))
 }
 
-// overflow returns how many lines had a pair that was not counted.
+// overflow returns how often, on all days, a pair was not counted.
 func (r *router) overflow() uint64 {
 	n := r.forgotten
 	for _, d := range r.days {
@@ -88,7 +88,7 @@ func (r *router) overflow() uint64 {
 	return n
 }
 
-// Expired returns the room counts of the expired days of which a line could be read.
+// Expired returns the room counts of the expired days with a line that could be parsed.
 func (r *router) Expired() map[civil.Day]rooms.DayCounts {
 	sums := map[civil.Day]rooms.DayCounts{}
 	for _, d := range r.days {
@@ -102,7 +102,7 @@ func (r *router) Expired() map[civil.Day]rooms.DayCounts {
 	return sums
 }
 
-// dayOf returns where a line goes.
+// dayOf returns where a line of a date goes; dated is false for a line without a date.
 func (r *router) dayOf(date civil.Day, dated bool) dayRef {
 	if !dated {
 		if r.none.day == nil {
@@ -123,10 +123,10 @@ func (r *router) dayOf(date civil.Day, dated bool) dayRef {
 }
 
 const (
-	// manyDays is more days than are open at a time; only archives have more.
+	// manyDays is more than the number of open days. Only archives have lines of more days.
 	manyDays = 32
-	// maxDays bounds the memory that dates take. An archive of eleven years has
-	// as many; the rooms of further expired days are not counted.
+	// maxDays bounds the memory for days: an archive of eleven years has as many. The rooms
+	// of further expired days are not counted.
 	maxDays = 4096
 )
 
@@ -153,7 +153,7 @@ func (r *router) refTo(date, to civil.Day, placement calendar.Placement) dayRef 
 		}
 		if len(r.days)%manyDays == manyDays-1 {
 			for _, other := range r.days {
-				other.cipher, other.visitors = nil, nil // and their caches of up to 6 MiB; made anew if needed
+				other.cipher, other.visitors = nil, nil // frees caches of up to 6 MiB; made again if needed
 			}
 		}
 		d = &day{day: to, expired: placement == calendar.Expired, keyID: key.ID()}
@@ -163,10 +163,10 @@ func (r *router) refTo(date, to civil.Day, placement calendar.Placement) dayRef 
 	return dayRef{date: date, placement: placement, late: placement == calendar.Open && to < today, day: d}
 }
 
-// renew drops what it has from the calendar once that may have changed: at midnight, or when
-// a key could be read at last. It keeps the days of which more lines are expected; the pairs
-// of earlier ones are in the journals, where a pair may be written twice. It reports whether
-// anything may have changed.
+// renew drops the calendar's earlier answers when they may no longer hold: at midnight, or
+// when a key could be read at last. It keeps the days that may get more lines. Pairs of a
+// forgotten day are in its journal; writing a pair there twice does no harm. It reports
+// whether anything may have changed.
 func (r *router) renew() bool {
 	epoch := r.cal.Epoch()
 	if epoch == r.epoch {
@@ -187,7 +187,7 @@ func (r *router) renew() bool {
 	return true
 }
 
-// forget drops a day, nil for none, and keeps the number of pairs that it did not count.
+// forget drops a day, but keeps the number of pairs that it did not count. d may be nil.
 func (r *router) forget(d *day) {
 	if d != nil {
 		r.forgotten += d.overflow()

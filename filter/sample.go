@@ -7,12 +7,12 @@ import (
 	"hushpipe/format"
 )
 
-// Sample says what becomes of a line, for people.
+// Sample shows people how a line would be treated.
 type Sample struct {
-	Known  bool   // it has the format
-	Line   []byte // that would be written, without its newline
+	Known  bool   // the line has the format
+	Line   []byte // what would be written, without the newline
 	Fields []SampleField
-	Client int         // the field of the client, -1 for none
+	Client int         // index of the client's field, -1 for none
 	Counts bool        // a room is counted
 	Room   rooms.Match // the room that the request names, if Counts
 }
@@ -20,15 +20,15 @@ type Sample struct {
 // SampleField is one field of a line.
 type SampleField struct {
 	Name    string // see format.FieldNames
-	Was, Is string // as it stands in the line, and as it is written
+	Was, Is string // in the line, and as it would be written
 }
 
-// Sample treats one line, without its newline, which is written nowhere.
+// Sample treats one line, given without its newline, and writes it nowhere.
 func (f *Filter) Sample(line []byte) Sample {
 	b := &Batch{}
 	b.Reset()
 	f.renew()
-	f.fast = nil // it leaves fields out
+	f.fast = nil // a fast parser leaves fields out
 	was := f.stats.Malformed
 	f.treatLines(b, append(bytes.Clone(line), '\n'))
 	s := Sample{Client: -1, Known: f.stats.Malformed == was}

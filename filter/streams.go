@@ -12,63 +12,62 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Streams treats the lines of one input for several purposes. Each line is read once, and
-// goes to each Stream whose conditions it fits: under keys of its own, and with what that
-// keeps of it. It serves one goroutine.
+// Streams treats the lines of one input for several purposes. It parses each line once. Each
+// Stream whose conditions the line meets writes the fields that it keeps, with pseudonyms
+// under its own keys. Only one goroutine may use a Streams.
 //
-// A line of an unknown format has no fields. It goes to the streams that keep whole lines,
-// and is counted as malformed.
+// A malformed line has no fields. It goes to the streams that keep whole lines, and is counted
+// as malformed.
 type Streams struct {
-	reader *Filter              // of lines; it writes none
-	fast   format.FastAllParser // nil: no line has a short way
-	brief  bool                 // a ParseFast that leaves fields out tells enough of most lines
-	parsed *format.Line         // the line at hand
-	hash   clientHash           // of it
-	sole   bool                 // there is one stream, which keeps all of each line
+	reader *Filter              // parses lines, and writes none
+	fast   format.FastAllParser // nil: the format has no fast parser
+	brief  bool                 // ParseFast, which leaves fields out, is enough for most lines
+	parsed *format.Line         // the current line
+	hash   clientHash           // of the current line
+	sole   bool                 // see isSole
 	all    []Stream
 	kinds
 	conditions
 	atHand
 }
 
-// kinds are the streams that write the same of a line.
+// kinds groups the streams that write a line alike.
 type kinds struct {
-	same  []sameLine // for the streams of each kind that are several
-	alike []int      // of each stream, in same; -1: it is alone
+	same  []sameLine // one for each kind of two or more streams
+	alike []int      // by stream: the index in same, -1 for a stream that is like no other
 }
 
-// atHand is how far Streams are with a line, for who goes on after a panic.
+// atHand is the progress with the current line, from which treatSome continues after a panic.
 type atHand struct {
-	line  []byte
+	line  []byte // without its byte order mark
 	whole []byte // with its byte order mark
-	known bool
-	usual bool
-	next  int // stream
-	went  bool
+	known bool   // it has the format
+	usual bool   // a fast parser parsed it
+	next  int    // the next stream
+	went  bool   // a stream takes it
 }
 
 // Stream is one purpose.
 type Stream struct {
-	Filter *Filter
-	Get    func() *Batch // an empty one of its Queue
-	Gate   *Gate         // nil: all lines go through, none if the policy demands a gate
+	Filter *Filter       // nil: the stream takes no lines
+	Get    func() *Batch // returns an empty batch of the stream's Queue
+	Gate   *Gate         // nil: the stream takes all lines, or none if the policy demands a gate
 
 	batch   *Batch
 	opening policy.Opening // of the Gate
-	bounded bool           // not all lines go through
-	chosen  bool           // by a condition
+	bounded bool           // the Gate does not let all lines through
+	chosen  bool           // the stream has a condition
 }
 
-// NewStreams returns Streams of lines that cfg's Parser reads. They have the order of the
-// policy that match has the conditions of; one without a Filter takes no lines. Each
-// Filter has a Parser of its own.
+// NewStreams returns Streams for lines that cfg's Parser parses. all has the order of the
+// policy whose conditions match has. Each Filter needs a Parser of its own.
 func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 	s := &Streams{reader: newFilter(Config{Parser: cfg.Parser, Proxies: cfg.Proxies, again: cfg.again}, nil, nil), conditions: conditions{match: match}, all: all, atHand: atHand{next: len(all)}}
 	for i := range all {
 		f := all[i].Filter
 		all[i].chosen = match.Chooses(i)
 		if f != nil {
-			f.fast = nil // what it parses is no usual line
+			f.fast = nil // usual lines are parsed by the reader
 		}
 		if match.Looks() || match.HasGate(i) || f != nil && (f.plan != nil || f.hours.cal != nil) {
 			s.json = format.NewJSONNodes(cfg.Parser)
@@ -76,7 +75,7 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 	}
 	s.parsed = &s.reader.line
 	if len(all) == 1 && all[0].Filter != nil {
-		s.parsed = &all[0].Filter.line // to be copied nowhere
+		s.parsed = &all[0].Filter.line // saves a copy
 	}
 	s.findAlike()
 	s.fast, _ = cfg.Parser.(format.FastAllParser)
@@ -85,10 +84,11 @@ func NewStreams(cfg Config, match *where.Matcher, all []Stream) *Streams {
 	return s
 }
 
-// fastRequest is where ParseFast has the request of a line without a user.
+// fastRequest is the index of the request in the fields that ParseFast finds, if the line has
+// no user.
 const fastRequest = 1
 
-// keepAll reports whether all streams keep all fields and ask for none by its role, so that
+// keepAll reports whether all streams keep all fields and need none by its role, so that
 // ParseFast is enough for lines without a user.
 func (s *Streams) keepAll() bool {
 	if _, fixed := s.reader.parser.(*format.LogFormat); !fixed {
@@ -102,7 +102,7 @@ func (s *Streams) keepAll() bool {
 	return true
 }
 
-// findAlike finds streams that are alike.
+// findAlike finds the streams that write lines alike.
 func (s *Streams) findAlike() {
 	s.alike = slices.Repeat([]int{-1}, len(s.all))
 	for i := range s.all {
@@ -194,8 +194,7 @@ func (s *Streams) end(b *Batch) {
 	}
 }
 
-// treatSome is Filter.treatSome. A stream that panics leaves the line out, the others
-// do not.
+// treatSome is Filter.treatSome. If a stream panics, only that stream leaves the line out.
 func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 	rest = lines
 	f := s.reader
@@ -214,7 +213,7 @@ func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 		of.noteFault(place)
 		of.dropLine()
 		switch {
-		case reading && s.line == nil: // Cut did not come to its end
+		case reading && s.line == nil: // Cut itself panicked
 			if end := bytes.IndexByte(rest, '\n'); end >= 0 {
 				rest = rest[end+1:]
 			} else {
@@ -222,7 +221,7 @@ func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 			}
 			s.next = len(s.all)
 		case reading:
-			s.next = len(s.all) // nobody knows where the line goes
+			s.next = len(s.all) // its streams are unknown: no stream gets it
 		default:
 			f.stats.Failed++
 			f.noteFault(place)
@@ -249,7 +248,7 @@ func (s *Streams) treatSome(b *Batch, lines []byte, room int) (rest []byte) {
 	}
 }
 
-// parseFast finds the fields of the line that delims.Cut returned, if it is a usual one.
+// parseFast finds the fields of the line that delims.Cut returned, if it has the usual layout.
 func (s *Streams) parseFast(line []byte) bool {
 	f, l := s.reader, s.parsed
 	if s.brief {
@@ -263,8 +262,8 @@ func (s *Streams) parseFast(line []byte) bool {
 	return s.fast != nil && !f.hasNUL && len(line) <= MaxLine && s.fast.ParseFastAll(line, &f.delims, l)
 }
 
-// read reads s.line, and looks at what conditions are about. Of a plain line there is nothing
-// to look at: a sole stream writes it as it is.
+// read parses s.line, and evaluates the conditions. It does not evaluate them for a plain
+// line, which the only stream keeps whole.
 func (s *Streams) read() (plain bool) {
 	f := s.reader
 	f.stats.Lines++
@@ -282,7 +281,7 @@ func (s *Streams) read() (plain bool) {
 	}
 	if s.known = s.usual; !s.usual {
 		if len(s.line) == 0 || len(s.line) == 1 && s.line[0] == '\r' {
-			s.went = true // nothing is nobody's
+			s.went = true // an empty line does not count as unfit
 		} else if s.known, _ = f.parse(s.line, s.parsed); !s.known {
 			f.stats.Malformed++
 		}
@@ -308,7 +307,7 @@ func (s *Streams) read() (plain bool) {
 	return false
 }
 
-// write has the line written to the streams that it fits, from the next one on.
+// write writes the line to the streams that take it, from s.next on.
 func (s *Streams) write(b *Batch, room int) {
 	for ; s.next < len(s.all); s.next++ {
 		of := &s.all[s.next]
@@ -337,7 +336,7 @@ func (s *Streams) write(b *Batch, room int) {
 			f.copies = f.rooms == nil && f.traffic.counter == nil && f.hours.cal == nil && f.same.isFor(s.line)
 		}
 		if !s.known {
-			f.hasNUL, f.delims.N = s.reader.hasNUL, -1 // of a usual line
+			f.hasNUL, f.delims.N = s.reader.hasNUL, -1 // the delimiters are the reader's
 			f.treat(of.batch, s.whole)
 			continue
 		}
@@ -377,9 +376,9 @@ func (of *Stream) begin(b *Batch, stream, room int) {
 	b.streams[stream] = of.batch
 }
 
-// Sample returns what each stream writes of one line, without its newline: nil for a
-// stream that the line does not go to, "" for one that keeps no lines. event is the name
-// of the event that the line is, "" for none. It must not be used beside Run.
+// Sample returns what each stream writes for one line, without its newline: nil for a stream
+// that does not take the line, "" for one that writes no lines. event is the name of the
+// line's event, "" for none. It must not be called while Run runs.
 func (s *Streams) Sample(line []byte) (written [][]byte, event string) {
 	b := &Batch{streams: make([]*Batch, len(s.all))}
 	s.treatLines(b, append(bytes.Clone(line), '\n'))

@@ -15,8 +15,8 @@ import (
 	"hushpipe/format/machine"
 )
 
-// StreamsReplay is a Replay for the streams of a policy: what each of them writes is what
-// one Streams makes of the same bytes, in the same order.
+// StreamsReplay is a Replay for the streams of a policy. Its output is that of one Streams for
+// the same bytes, in the same order.
 type StreamsReplay struct {
 	workers []*Streams
 	dedups  []*orderedDedup // by stream, nil for one that takes no lines
@@ -26,23 +26,23 @@ type StreamsReplay struct {
 	each  []counters.Values
 }
 
-// StreamsWorker is what one worker of a StreamsReplay has for itself: nothing of it but
-// Redact, Rooms, Plan and Proxies may be another worker's as well.
+// StreamsWorker configures one worker of a StreamsReplay. Workers may share only Redact,
+// Rooms, Plan and Proxies of the Configs.
 type StreamsWorker struct {
-	Input   Config // of what reads the lines, as of NewStreams
+	Input   Config // for parsing, see NewStreams
 	Match   *where.Matcher
-	Streams []*Config // nil for one that takes no lines
+	Streams []*Config // by stream, nil for one that takes no lines
 }
 
 // Destination is where the lines of a stream go.
 type Destination struct {
 	Calendar Calendar
-	Get      func() *Batch // an empty batch; called from several goroutines
-	Gate     *Gate         // as of a Stream
+	Get      func() *Batch // returns an empty batch; called from several goroutines
+	Gate     *Gate         // see Stream
 }
 
-// NewStreamsReplay returns a StreamsReplay with these workers. All of them have the same
-// streams.
+// NewStreamsReplay returns a StreamsReplay with these workers, which all have the same
+// streams, and a Destination for each stream.
 func NewStreamsReplay(workers []StreamsWorker, to []Destination) *StreamsReplay {
 	r := &StreamsReplay{dedups: make([]*orderedDedup, len(to)), each: make([]counters.Values, len(to))}
 	for i, cfg := range workers[0].Streams {
@@ -65,13 +65,13 @@ func NewStreamsReplay(workers []StreamsWorker, to []Destination) *StreamsReplay 
 	return r
 }
 
-// streamShare is what a chunk is to one stream.
+// streamShare is a stream's counts of a chunk, or the days of its lines.
 type streamShare struct {
 	stats counters.Values
 	days  []placed
 }
 
-// shares returns the shares of a chunk, with nothing in them.
+// shares returns the shares of a chunk, emptied.
 func (r *StreamsReplay) shares(c *chunk) []streamShare {
 	if c.streams == nil {
 		c.streams = make([]streamShare, len(r.dedups))
@@ -150,15 +150,15 @@ func (r *StreamsReplay) FaultOf(stream int) (place string) {
 	return place
 }
 
-// ExpiredOf returns a stream's room counts of the expired days that were seen.
+// ExpiredOf is Replay.Expired for a stream.
 func (r *StreamsReplay) ExpiredOf(stream int) map[civil.Day]rooms.DayCounts {
 	return r.dedups[stream].Expired()
 }
 
-// TrafficOf returns what was counted of a stream's hits, nil where none are.
+// TrafficOf is Replay.Traffic for a stream.
 func (r *StreamsReplay) TrafficOf(stream int) *traffic.Days { return r.dedups[stream].traffic }
 
-// Days is Replay.Days, by stream.
+// Days is Replay.Days for all streams.
 func (r *StreamsReplay) Days(ctx context.Context, in *archive.Reader, clash func(stream int, day civil.Day, placement calendar.Placement) error) error {
 	return replay(ctx, in, r.workers, func(s *Streams, c *chunk) {
 		s.findDays(r.shares(c), c.lines)
@@ -174,8 +174,7 @@ func (r *StreamsReplay) Days(ctx context.Context, in *archive.Reader, clash func
 	})
 }
 
-// findDays appends to each stream's share the days that lines go to, or whose rooms they
-// count for, each seldom more than once.
+// findDays is Filter.findDays for all streams: it appends to each stream's share.
 func (s *Streams) findDays(shares []streamShare, lines []byte) {
 	s.reader.hasNUL = machine.HasNUL(lines)
 	for len(lines) > 0 {
@@ -186,10 +185,10 @@ func (s *Streams) findDays(shares []streamShare, lines []byte) {
 
 func (s *Streams) findDaysOf(shares []streamShare) {
 	defer func() {
-		_ = recover() // as treatSome has it: the line leaves no trace
+		_ = recover() // treatSome leaves the line out too
 	}()
 	l := &s.reader.line
-	l.Day, l.HasDay = 0, false // of an empty line
+	l.Day, l.HasDay = 0, false // for an empty line, which is not parsed
 	s.read()
 	for i := range s.all {
 		f := s.all[i].Filter
