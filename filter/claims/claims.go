@@ -172,7 +172,8 @@ func trafficOf(f *policy.Figures) *statement.Traffic {
 	return t
 }
 
-// gate omits the person that a decision concerns, and its reason.
+// gate returns the claim about a stream's gate, without the decision's reason and the person
+// that it concerns.
 func gate(s *policy.Stream) statement.Gate {
 	g := statement.Gate{InStream: statement.InStream(s.Name), Gate: *s.Gate}
 	if a := s.Active; a != nil {

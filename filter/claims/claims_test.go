@@ -27,7 +27,7 @@ func parse(t *testing.T, text string) *policy.Policy {
 	return p
 }
 
-// kinds are those of the claims on one stream, in their order.
+// kinds returns the kinds of the claims about a stream, in order.
 func kinds(list []statement.Claim, stream string) string {
 	var names []string
 	for _, c := range list {
@@ -38,7 +38,7 @@ func kinds(list []statement.Claim, stream string) string {
 	return strings.Join(names, " ")
 }
 
-// TestKinds: what is claimed of streams that keep lines, figures, both and nothing.
+// TestKinds tests the claims about streams that keep lines, figures, both or nothing.
 func TestKinds(t *testing.T) {
 	list := claims.OfPolicy(parse(t, `
 [[stream]]
@@ -69,7 +69,7 @@ keep = "none"
 	assert.Equal(t, "notice notice notice notice notice notice notice running input rights", kinds(list, ""))
 }
 
-// TestProvable: each kind has a name of its own, and is one for people or for a program.
+// TestProvable: each kind has a unique name, and is to be verified by people or by a program.
 func TestProvable(t *testing.T) {
 	var people, names []string
 	for k := range statement.NumKinds {
@@ -82,8 +82,8 @@ func TestProvable(t *testing.T) {
 	assert.Equal(t, []string{"notice", "purpose", "basis", "disclosure", "recipients", "rights"}, people)
 }
 
-// TestFields: what is written of a line, by the fields of the stream and by the formats of
-// what comes in and what goes out.
+// TestFields tests which fields of a line are written, by the fields of the stream and by the
+// formats of input and output.
 func TestFields(t *testing.T) {
 	for _, test := range []struct{ input, fields, output, want string }{
 		{"auto", `client = "ipcrypt", time = "keep", url = "keep"`, "", "client:ipcrypt time:keep url:keep method:keep"},
@@ -112,7 +112,7 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// TestExamples: the notices that follow from the policies that run.
+// TestExamples tests the notices of the policies in testdata.
 func TestExamples(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.toml")
 	require.NoError(t, err)
@@ -151,7 +151,7 @@ func golden(t *testing.T, file string, got []byte) {
 	assert.Equal(t, string(want), string(got), file)
 }
 
-// TestCountedClients: the notice states which part of an address tells clients apart.
+// TestCountedClients: the notice states which part of an address distinguishes clients.
 func TestCountedClients(t *testing.T) {
 	stream := func(keys string) string {
 		if !strings.Contains(keys, "rooms") {

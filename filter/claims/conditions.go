@@ -10,7 +10,7 @@ import (
 
 // Conditions returns a policy of one stream whose conditions every line written by that
 // stream of p satisfies: those conditions of the stream that can be checked from what is
-// kept of a line. untold are the keys of the others.
+// kept of a line. untold lists the keys of the others.
 func Conditions(p *policy.Policy, stream string) (told *policy.Policy, untold []string) {
 	c := conditions{}
 	for _, claim := range OfPolicy(p) {

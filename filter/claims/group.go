@@ -14,7 +14,7 @@ import (
 func HiddenGroup(p *policy.Policy, s *policy.Stream) (hidden []string) {
 	written, err := format.Compile(s.Format, time.UTC)
 	if s.Format == "" || err != nil {
-		return nil // that of the input, which has them
+		return nil // the lines have the input's format, with these fields
 	}
 	roles := map[string]format.Role{"client": format.RoleClient, "user": format.RoleUser}
 	for _, field := range s.Group {

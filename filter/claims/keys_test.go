@@ -17,8 +17,8 @@ import (
 	"hushpipe/format/statement"
 )
 
-// change is a policy before and after a key changes: edit is "a => b", which stand in
-// base in place of EDIT.
+// change is a policy before and after a key changes: edit is "a => b", and replaces EDIT in
+// base.
 type change struct{ base, edit string }
 
 func (c change) policies() (before, after string) {
@@ -28,7 +28,7 @@ func (c change) policies() (before, after string) {
 
 const (
 	aStream = "\n[[stream]]\nname = \"a\"\npurpose = \"p\"\n"
-	// of a whole file, of a stream, of its fields, of its figures
+	// Bases for keys of the file, of a stream, of its figures and so on.
 	ofFile    = "EDIT" + aStream + "keep = \"1d\"\n"
 	ofStream  = aStream + "keep = \"14d\"\nEDIT\n"
 	ofKeep    = "workdays = \"de-BE\"\n" + aStream + "keep = EDIT\n"
@@ -42,8 +42,7 @@ const (
 	ofHashed  = "format = '%h %t %{x}C'\n" + aStream + "keep = \"1d\"\nfields = { EDIT }\n"
 )
 
-// changes has a change for each key of a policy, by where its value stands in
-// policy.Policy. Unchanged are those that stand in no notice.
+// changes has a change for each key of a policy, by the path of its value in policy.Policy.
 var changes = map[string]change{
 	"Format":         {ofFile, "format = 'combined' => format = 'common'"},
 	"Client":         {ofFile, "=> client = 'X-Forwarded-For'"},
@@ -141,11 +140,11 @@ var changes = map[string]change{
 	"Streams.Figures.Full":                         {ofStream, "fields = { client = 'mask' }\nrooms = 'jitsi' => fields = { client = 'mask' }\nrooms = 'jitsi'\ncount = 'full'"},
 }
 
-// unsaid are keys that are in no notice, or do not exist yet.
+// unsaid lists keys that no notice contains, or that do not exist yet.
 var unsaid = []string{"Streams.Active.Reason", "Streams.Active.For", "Own.Condition.Events",
 	"Own.Unless.Status", "Own.Unless.Methods", "Own.Unless.URLs", "Own.Unless.Queries", "Own.Unless.Hosts", "Own.Unless.Users", "Own.Unless.Clients", "Own.Unless.Events"}
 
-// paths are the paths of all values in a type.
+// paths collects the paths of all values in a type.
 func paths(t reflect.Type, at string, into map[string]bool) {
 	for t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct && t.Elem().PkgPath() == reflect.TypeFor[policy.Policy]().PkgPath() || t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -165,7 +164,7 @@ func paths(t reflect.Type, at string, into map[string]bool) {
 	}
 }
 
-// notice is a notice without its last line, which has the digest.
+// notice returns a policy's notice without its last line, which has the digest.
 func notice(t *testing.T, text, lang string) string {
 	t.Helper()
 	page := statement.New(claims.OfPolicy(parse(t, text)), language(t, lang), 0)
@@ -204,8 +203,8 @@ func TestEachKey(t *testing.T) {
 	}
 }
 
-// TestUnsaid: why a decision was taken and whom it is about stand in no notice, nor do
-// paths.
+// TestUnsaid: a notice contains neither the reason for a decision, nor the person that it
+// concerns, nor paths.
 func TestUnsaid(t *testing.T) {
 	text := aStream + "keep = '1d'\nfields = { user = 'keep' }\ngate = { names = 'user' }\nactive = { from = 2026-01-02, until = 2026-01-09, reason = 'confidential reason', for = 'confidential person' }\n"
 	for _, lang := range []string{"de", "en", "nb"} {

@@ -148,7 +148,7 @@ type reader struct {
 	codes map[uintptr]Code // by offset of the entry
 }
 
-// fields are the paths at which databases have the code of a country.
+// fields are the paths of the country code in supported databases.
 var fields = [][]any{
 	{"country", "iso_code"}, // GeoLite2, DB-IP
 	{"country_code"},        // iptoasn, IPinfo Lite

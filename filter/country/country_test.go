@@ -1,6 +1,6 @@
 //go:build !386 && !arm && !mips && !mipsle
 
-// What writes databases for tests has constants that 32 bits do not hold.
+// The package that writes databases for tests has constants that do not fit in 32 bits.
 
 package country_test
 
@@ -23,7 +23,7 @@ import (
 	"hushpipe/filter/country"
 )
 
-// database returns a file of networks, each with the entry that of makes of its country.
+// database returns a database file with an entry for each network, made by of.
 func database(t testing.TB, kind string, of func(code string) mmdbtype.DataType, networks map[string]string) []byte {
 	tree, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: kind, BuildEpoch: 1_790_000_000, RecordSize: 24, IncludeReservedNetworks: true})
 	require.NoError(t, err)
@@ -47,9 +47,8 @@ var networks = map[string]string{
 	"192.0.2.0/24": "DE", "198.51.100.0/25": "AT", "198.51.100.128/25": "CH", "203.0.113.0/24": "FR", "2001:db8::/32": "NO", "10.0.0.0/8": "ZZ", "10.1.0.0/16": "x1",
 }
 
-// TestTestdata: testdata/countries.mmdb, which tests of other packages read, is made here.
-// Beside networks of documentation it has large ones, for logs of somebody else. With
-// UPDATE=1 it is written.
+// TestTestdata checks testdata/countries.mmdb, which tests of other packages read; UPDATE=1
+// writes it. Besides documentation networks it has large ones, for real logs.
 func TestTestdata(t *testing.T) {
 	all := maps.Clone(networks)
 	maps.Copy(all, map[string]string{"1.0.0.0/8": "AU", "46.0.0.0/8": "RU", "64.0.0.0/3": "US", "130.0.0.0/8": "NL", "200.0.0.0/6": "BR"})
@@ -63,7 +62,7 @@ func TestTestdata(t *testing.T) {
 	assert.True(t, bytes.Equal(want, text))
 }
 
-// TestCountries: the entries of each kind of database that is known.
+// TestCountries looks up addresses in each supported kind of database.
 func TestCountries(t *testing.T) {
 	for kind, of := range map[string]func(string) mmdbtype.DataType{
 		"GeoLite2-Country":  isoCode,
@@ -87,8 +86,8 @@ func TestCountries(t *testing.T) {
 	}
 }
 
-// TestFlaws: a file that is no database, or only a part of one, leaves countries unknown
-// and the error says why. Once it exists they are known, without a restart.
+// TestFlaws: with a file that is no database, or only a part of one, countries are unknown,
+// and the error gives the reason. Once there is a good file, they are known, without a restart.
 func TestFlaws(t *testing.T) {
 	good := database(t, "X", isoCode, networks)
 	damaged := bytes.Clone(good)
@@ -133,8 +132,8 @@ func TestFlaws(t *testing.T) {
 	}
 }
 
-// TestReplaced: what takes the place of a file is read, whether it is written over, moved
-// there or cut short.
+// TestReplaced: a changed file is read again, whether it was overwritten, replaced or
+// truncated.
 func TestReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.mmdb")
 	german := netip.MustParseAddr("192.0.2.7")
@@ -156,7 +155,7 @@ func TestReplaced(t *testing.T) {
 	assert.Equal(t, "AT", d.Of(german).String())
 
 	write(path, "CH")
-	require.NoError(t, os.Chtimes(path, time.Time{}, time.Unix(1_790_000_000, 0))) // a file system may tell no two moments apart
+	require.NoError(t, os.Chtimes(path, time.Time{}, time.Unix(1_790_000_000, 0))) // file times may be too coarse
 	_, err = d.Refresh()
 	require.NoError(t, err)
 	assert.Equal(t, "CH", d.Of(german).String())
@@ -191,7 +190,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestNoAllocations: nor does a lookup need any memory.
+// TestNoAllocations: a lookup does not allocate.
 func TestNoAllocations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.mmdb")
 	require.NoError(t, os.WriteFile(path, database(t, "X", isoCode, networks), 0o600))
@@ -205,7 +204,7 @@ func TestNoAllocations(t *testing.T) {
 	}))
 }
 
-// FuzzDatabase: any file is either refused or can be queried without a panic.
+// FuzzDatabase: Open rejects a file, or lookups in it do not panic.
 func FuzzDatabase(f *testing.F) {
 	good := database(f, "X", isoCode, networks)
 	f.Add(good, 0, byte(0))

@@ -23,7 +23,7 @@ import (
 // jobEnv makes a test binary do one job on a directory and exit.
 const jobEnv = "HUSHPIPE_TEST_JOB"
 
-// Main is m.Run, or in a process that Children has started, its job.
+// Main runs the tests, or do in a process that Children started. It exits the process.
 func Main(m *testing.M, do func(job string, args []string) error) {
 	job := os.Getenv(jobEnv)
 	if job == "" {

@@ -37,7 +37,7 @@ func newCompany(size int) company {
 	return company{most: time.Duration(min(int64(longestWait), int64(longestWait)*int64(size)/pipeSize)), eighth: size / 8, last: -time.Hour}
 }
 
-// took notes that n bytes were taken.
+// took records that n bytes were taken at now.
 func (c *company) took(n int, now time.Duration) {
 	since := now - c.last
 	c.last, c.busy = now, since < 2*c.most
@@ -49,8 +49,9 @@ func (c *company) took(n int, now time.Duration) {
 	}
 }
 
-// brought notes what one read returned, and whether it waited for it. Only after a wait does
-// it look at the bytes: where many come, another pass over all of them would cost 1 to 2 % of the work.
+// brought records the bytes of one read, and whether Read slept before it. It searches the
+// bytes only after a wait: in a busy log, another pass over all of them would cost 1 to 2 %
+// of the work.
 func (c *company) brought(p []byte, waited bool) {
 	switch {
 	case !waited:

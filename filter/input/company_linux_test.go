@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestCompany: what comes close together waits for 5 ms at most, what comes after
-// silence for nothing, and a pipe that fills is read before it is full.
+// TestCompany: lines that come close together wait for at most 5 ms, a line after silence is
+// read at once, and a pipe that fills is read before it is full.
 func TestCompany(t *testing.T) {
 	const ms = time.Millisecond
 	type look struct {
 		at   time.Duration
 		took int           // bytes
-		next time.Duration // when the pipe is looked into again
+		next time.Duration // when the pipe is read again
 		busy bool
 	}
 	for name, test := range map[string]struct {

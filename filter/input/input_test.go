@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// eachReader runs a test with the ways there are to read a pipe.
+// eachReader runs a test with each kind of Reader of a pipe.
 func eachReader(t *testing.T, test func(t *testing.T, newReader func() (Reader, *os.File))) {
 	newReader := func(t *testing.T, kind string) (Reader, *os.File) {
 		r, w, err := os.Pipe()
@@ -114,8 +114,8 @@ func TestReaderFault(t *testing.T) {
 	assert.EqualError(t, err, "read "+dir.Name()+": is a directory")
 }
 
-// TestFIFO: it has no end when the last writer has gone, as it holds a write end itself;
-// stopped, it leaves the rest to the next.
+// TestFIFO: a FIFO does not end when its last writer closes it, since the process has a write
+// end itself. After Stop, the rest is left for the next process.
 func TestFIFO(t *testing.T) {
 	for _, kind := range []string{"default", "plain"} {
 		t.Run("kind="+kind, func(t *testing.T) {
@@ -150,8 +150,8 @@ func TestFIFO(t *testing.T) {
 	}
 }
 
-// TestRawFile: what is committed is zeros at once, and is not read again; the end comes
-// when nobody writes any more.
+// TestRawFile: Commit overwrites lines with zeros, which are not read again. The file ends
+// when no process has it open for writing.
 func TestRawFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "raw")
 	big := strings.Repeat("y", 100_000) + "\n"
@@ -171,7 +171,7 @@ func TestRawFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 8, n)
 	require.True(t, in.Ready())
-	require.NoError(t, in.Commit(4)) // and it is killed
+	require.NoError(t, in.Commit(4)) // then a kill
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, "\x00\x00\x00\ntwo\n"+big, string(text))
@@ -186,7 +186,7 @@ func TestRawFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, strings.Trim(string(text), "\x00\n"))
 
-	// The last bytes come after the file was looked at, and before it is closed.
+	// The writer writes after the end of the file was read, and then closes it.
 	w, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	require.NoError(t, err)
 	looks := 0
@@ -210,8 +210,8 @@ func TestRawFile(t *testing.T) {
 	require.Equal(t, "last\n", string(rest))
 }
 
-// TestRawFileCut: of a Commit that a kill has ended, everything was written. So a line
-// that it has begun to overwrite is left out, and no whole line is.
+// TestRawFileCut: when a kill interrupts a Commit, its lines were written already. So the next
+// process skips the rest of a line that is partly overwritten, and no whole line.
 func TestRawFileCut(t *testing.T) {
 	lines := "one\ntwo\nthree\n"
 	long := strings.Repeat("x", 2*skipSize) + "\n"
@@ -226,7 +226,7 @@ func TestRawFileCut(t *testing.T) {
 		strings.Repeat("\x00", skipSize):                 lines[4:],
 		strings.Repeat("\x00", skipSize-1) + "x\n":       lines,
 		strings.Repeat("\x00", skipSize-1) + "\n" + long: long + lines,
-		// A second process went on behind the rest of a line, and was killed as well.
+		// A second process continued after the rest of a line, and was killed, too.
 		"\x00\x00e\n\x00\x00\x00\n":             lines,
 		"\x00\x00e\n\x00\x00":                   lines[4:],
 		"\x00" + long + "\x00\x00\n\x00" + long: lines,

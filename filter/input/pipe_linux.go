@@ -368,7 +368,7 @@ func (in *pipeReader) wait(again time.Duration) error {
 	return nil
 }
 
-// Alarm uses a timer of the kernel. To set or stop a timer of Go's wakes a thread.
+// Alarm uses a kernel timer: setting or stopping a Go timer would wake a thread.
 func (in *pipeReader) Alarm(late func()) (set func(time.Duration), end func()) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
@@ -392,7 +392,7 @@ func (in *pipeReader) Alarm(late func()) (set func(time.Duration), end func()) {
 }
 
 // HalfFull reports whether the pipe f may be half full, so that its writers will soon
-// have to wait. It is false if the system does not tell. A quarter of the bytes can
+// have to wait. It is false if the system does not report it. A quarter of the bytes can
 // take half of the pages, because a line that does not fit into the last page begins
 // another (pipe_write in Linux, fs/pipe.c).
 func HalfFull(f *os.File) bool {

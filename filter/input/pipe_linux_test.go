@@ -23,8 +23,8 @@ func plain(in Reader) Reader {
 	return in
 }
 
-// makePipe returns a pipe of size bytes, and a function that begins to read it as
-// a new process does.
+// makePipe returns a pipe of size bytes, and a function that starts to read it, as a new
+// process does.
 func makePipe(t testing.TB, size int) (w *os.File, begin func() *pipeReader) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
@@ -57,8 +57,7 @@ func read(t testing.TB, in *pipeReader, size int) string {
 	return string(buf[:n])
 }
 
-// readLines reads up to the end, as filter.Run does: where nothing is ready, it commits
-// whole lines.
+// readLines reads to the end. Like filter.Run, it commits whole lines when nothing is ready.
 func readLines(in *pipeReader) (string, error) {
 	var all []byte
 	committed := 0
@@ -95,16 +94,16 @@ func TestPipeIsEnlarged(t *testing.T) {
 }
 
 // TestPipeOfPoorUser: a user who has used up pipe-user-pages-soft (pipe(7)) gets
-// small pipes, and loses nothing by that.
+// small pipes, but loses no lines.
 func TestPipeOfPoorUser(t *testing.T) {
 	w, begin := makePipe(t, 1<<16)
 	line := strings.Repeat("x", 20_000) + "\n"
 	done := make(chan struct{})
-	go func() { // on a thread of its own, which ends with it
+	go func() { // on its own thread, which ends with the goroutine
 		defer close(done)
 		runtime.LockOSThread()
 		if os.Getuid() == 0 {
-			const uid = 65533 // nobody's but this test's
+			const uid = 65533 // no other process has it
 			_, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uid, uid, uid)
 			if !assert.Zero(t, errno) {
 				return
@@ -134,7 +133,7 @@ func TestPipeOfPoorUser(t *testing.T) {
 	<-done
 }
 
-// TestPipeKeeps: what was not committed is there for the next process.
+// TestPipeKeeps: bytes that were not committed are left for the next process.
 func TestPipeKeeps(t *testing.T) {
 	w, begin := makePipe(t, 1<<16)
 	w.WriteString("one\ntwo\nthr")
@@ -157,8 +156,8 @@ func TestPipeKeeps(t *testing.T) {
 	assert.Equal(t, io.EOF, err)
 }
 
-// TestPipePatient: what is read can stay as long as the writer has room, and
-// somebody will read it again.
+// TestPipePatient: Patient is true while the pipe has room, and false after Stop or without
+// a writer.
 func TestPipePatient(t *testing.T) {
 	w, begin := makePipe(t, 1<<16)
 	in := begin()
@@ -184,12 +183,12 @@ func TestPipePatient(t *testing.T) {
 	assert.False(t, in.Patient(), "no writer, and no next reader")
 }
 
-// TestPipeLongLine: a line that finds no room in the pipe is moved out of it,
-// however its bytes lie in the pipe's pages.
+// TestPipeLongLine: a line that does not fit in the pipe is removed from it while it is read,
+// whatever pages its bytes are in.
 func TestPipeLongLine(t *testing.T) {
 	line := strings.Repeat("x", 300_000) + "\n"
 	text := []byte(line[:1000])
-	defer runtime.KeepAlive(text) // its page stands in the pipe
+	defer runtime.KeepAlive(text) // its page is in the pipe
 	for _, size := range []int{1 << 13, 1 << 16, 1 << 20} {
 		for name, write := range map[string]func(w *os.File){
 			"at once": func(w *os.File) { io.WriteString(w, line) },
@@ -219,9 +218,8 @@ func TestPipeLongLine(t *testing.T) {
 	}
 }
 
-// TestPipeRandom: whatever is written, read and committed, and however often the
-// reading begins anew, the bytes come in order, and those that were not
-// committed come again.
+// TestPipeRandom: for random writes, reads, commits and restarts, the bytes come in order, and
+// a restart delivers those again that were not committed.
 func TestPipeRandom(t *testing.T) {
 	for seed := range uint64(30) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
@@ -268,13 +266,13 @@ func TestPipeRandom(t *testing.T) {
 	}
 }
 
-// TestPipeIsIdle: half a line in the pipe is no reason to look again and again.
+// TestPipeIsIdle: half a line that stays in the pipe causes no more events.
 func TestPipeIsIdle(t *testing.T) {
 	w, begin := makePipe(t, 1<<16)
 	in := begin()
 	w.WriteString("half a li")
 	assert.Equal(t, "half a li", read(t, in, 100))
-	// Whatever has happened up to now is one event at most.
+	// There is at most one event for everything up to now.
 	for range 2 {
 		n, err := unix.EpollWait(in.epoll, in.events[:], 0)
 		require.NoError(t, err)
@@ -291,8 +289,8 @@ func TestPipeIsIdle(t *testing.T) {
 	assert.Equal(t, 1, n)
 }
 
-// TestPipeOtherReader: two readers of one pipe get an error instead of waiting
-// for bytes that are gone, and leave alone what nobody has read.
+// TestPipeOtherReader: a reader whose pipe another process reads gets an error. It neither
+// waits for bytes that are gone nor removes bytes that nobody has read.
 func TestPipeOtherReader(t *testing.T) {
 	for name, then := range map[string]func(t *testing.T, w *os.File, in *pipeReader){
 		"nothing": func(t *testing.T, _ *os.File, in *pipeReader) { require.ErrorIs(t, in.Commit(4), errShared) },
@@ -368,8 +366,8 @@ func TestPipeAllocs(t *testing.T) {
 	assert.Zero(t, allocs)
 }
 
-// TestPipeAwaitsCompany: with a clock that only a sleep puts forward. What waits
-// stands in the pipe, for the next process to read it if this one is killed.
+// TestPipeAwaitsCompany uses a clock that only sleeps advance. Lines that wait stay in the
+// pipe, so a kill does not lose them.
 func TestPipeAwaitsCompany(t *testing.T) {
 	w, begin := makePipe(t, 1<<20)
 	in := begin()
@@ -394,7 +392,7 @@ func TestPipeAwaitsCompany(t *testing.T) {
 	took("after silence\n", 0)
 	now += ms
 	w.WriteString("together\n")
-	took("together\n", 0) // it was there when the pipe was looked into
+	took("together\n", 0) // it was there before the first look
 	now += ms
 	w.WriteString("with ")
 	assert.False(t, in.Ready(), "it waits")

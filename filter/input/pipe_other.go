@@ -8,5 +8,5 @@ import "os"
 func newPipe(*plainReader) Reader { return nil }
 
 // HalfFull reports whether the pipe f may be half full, so that its writers will soon
-// have to wait. It is false here: the system does not tell.
+// have to wait. Here it is always false: the system does not report it.
 func HalfFull(*os.File) bool { return false }

@@ -27,7 +27,7 @@ func newProcs() procs {
 // change stops all goroutines for a moment.
 const calm = time.Second
 
-// useful notes that more than one processor is useful, or would have been.
+// useful records that more than one processor is useful, or would have been.
 func (p *procs) useful(now time.Duration) {
 	p.since = now
 	if p.one {
@@ -36,7 +36,7 @@ func (p *procs) useful(now time.Duration) {
 	}
 }
 
-// useless notes that one processor is enough.
+// useless records that one processor is enough.
 func (p *procs) useless(now time.Duration) {
 	if p.all > 1 && !p.one && now-p.since >= calm {
 		p.one = true
@@ -60,8 +60,8 @@ func (p *procs) rest(d time.Duration, now func() time.Duration) {
 	p.ran(now()-start, start)
 }
 
-// ran notes for how long other goroutines ran. If that was long several times in a row,
-// they get a processor of their own. Once, it may have been another process.
+// ran records for how long other goroutines ran. If that was long several times in a row,
+// they get a processor of their own. A single time, it may have been another process.
 func (p *procs) ran(took, now time.Duration) {
 	const long, often = time.Millisecond, 3
 	if took < long {

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestProcs: after a second without use for more there is one processor, until there
-// is use again.
+// TestProcs: one processor is used after a second in which more were not useful, until they
+// are useful again.
 func TestProcs(t *testing.T) {
 	const ms = time.Millisecond
 	var set []int

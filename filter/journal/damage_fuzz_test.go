@@ -10,14 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzDamage overwrites, removes or inserts bytes somewhere in a journal, and
-// perhaps cuts it: each frame that no damage touched is delivered, in order, and
-// nothing but the header and the frames of the file ever is.
+// FuzzDamage overwrites, removes or inserts bytes in a journal, and may truncate it: Read
+// delivers each undamaged frame, in order, and nothing but the header and frames of the file.
 func FuzzDamage(f *testing.F) {
 	f.Add([]byte{3, 200, 5}, uint16(40), uint16(1), []byte{0}, uint16(0))
 	f.Add([]byte{255, 254, 1, 1}, uint16(0), uint16(29), []byte(frameMagic), uint16(7))
 	f.Add([]byte{9, 8, 7, 6, 5}, uint16(60), uint16(0), []byte(frameMagic+"\x00\x00\xff\xff\x00\x00"), uint16(0))
-	// Lines of a log stand for what another program wrote into the file.
+	// Log lines, as another program may have written them into the file.
 	paths, err := filepath.Glob("../../testdata/*/*.log")
 	require.NoError(f, err)
 	require.NotEmpty(f, paths)

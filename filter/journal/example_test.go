@@ -7,7 +7,7 @@ import (
 	"hushpipe/filter/journal"
 )
 
-// What a kill leaves of the last frame does not harm those before it.
+// A last frame cut short by a kill does not affect those before it.
 func ExampleRead() {
 	var file bytes.Buffer
 	w, err := journal.NewWriter(&file, [8]byte{1}, []byte("ip=ipcrypt;"))

@@ -22,8 +22,8 @@ var testKey = [8]byte{1, 2, 3, 4, 5, 6, 7, 8}
 
 const testSettings = "count-v6=128"
 
-// file returns a journal of the payloads, and the offset where each of them
-// begins as a frame; the last offset is the length of the file.
+// file returns a journal of the payloads and the offset of each frame. The last offset is the
+// length of the file.
 func file(t testing.TB, payloads ...string) ([]byte, []int) {
 	t.Helper()
 	var buf bytes.Buffer
@@ -67,7 +67,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestLayout pins the bytes, which programs of other versions read.
+// TestLayout pins the format, which other versions read.
 func TestLayout(t *testing.T) {
 	data, _ := file(t, "ab")
 	assert.Equal(t, "HPJ\x01\x01\x02\x03\x04\x05\x06\x07\x08\x0ccount-v6=128\xc7\x07\xc4\x68"+
@@ -96,8 +96,7 @@ func TestOtherVersion(t *testing.T) {
 	assert.Empty(t, got)
 }
 
-// TestDamage is a table of what can befall a file of the frames one, two and
-// three.
+// TestDamage is a table of ways to damage a file of the frames one, two and three.
 func TestDamage(t *testing.T) {
 	good, at := file(t, "one", "two", "three")
 	header := at[0]
@@ -107,7 +106,7 @@ func TestDamage(t *testing.T) {
 		name string
 		data []byte
 		want string // payloads
-		info Info   // Offset, KeyID and Settings apart
+		info Info   // without Offset, KeyID and Settings
 	}{
 		{"intact", good, "one two three", Info{HeaderOK: true}},
 		{"empty file", nil, "", Info{Torn: true}},
@@ -164,7 +163,7 @@ func TestTruncatedAtEveryByte(t *testing.T) {
 			require.EqualValues(t, at[whole], info.Offset, "cut at %d", n)
 		}
 
-		// What was torn is completed later: a reading from Offset gets the rest.
+		// A torn frame is completed later: reading from Offset returns the rest.
 		rest, info, err := read(good, info.Offset)
 		require.NoError(t, err)
 		require.Len(t, rest, 3-whole)
@@ -190,13 +189,13 @@ func TestEveryBitFlipped(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got, "bit %d", bit)
 		require.Equal(t, bit/8 >= at[0], info.HeaderOK, "bit %d", bit)
-		// A flipped length of the last frame can look like a torn one.
+		// With a flipped length, the last frame can look torn.
 		require.True(t, info.Damaged == 1 != info.Torn, "bit %d", bit)
 	}
 }
 
-// TestRandomDamage overwrites, removes and inserts runs of bytes in files whose
-// frames cross the reader's buffer.
+// TestRandomDamage overwrites, removes and inserts runs of bytes in files whose frames
+// cross the ends of the reader's buffer.
 func TestRandomDamage(t *testing.T) {
 	for seed := range uint64(60) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
@@ -225,7 +224,7 @@ func TestRandomDamage(t *testing.T) {
 	}
 }
 
-// TestFollow reads a journal on while it is written, one byte at a time.
+// TestFollow keeps reading a journal that is written one byte at a time.
 func TestFollow(t *testing.T) {
 	good, _ := file(t, "one", "two", "three")
 	var got []string
@@ -329,15 +328,15 @@ func TestAppendDoesNotAllocate(t *testing.T) {
 	assert.Equal(t, string(payload), got[len(got)-1])
 }
 
-// FuzzRead holds Read against a search of every frame at every position of the
-// file by its definition, and its reading in two parts against one.
+// FuzzRead compares Read with reference, which looks for a frame at every position, and
+// reading in two parts with reading at once.
 func FuzzRead(f *testing.F) {
 	good, at := file(f, "one", "two\xf1\xa7\x00\x00\x00\x03", "three")
 	f.Add(good, uint16(0))
 	f.Add(good[:len(good)-2], uint16(at[1]))
 	f.Add(append(bytes.Clone(good[:at[1]+5]), good...), uint16(40))
 	f.Add(bytes.Repeat([]byte(frameMagic), 20), uint16(3))
-	// Lines of a log stand for what is not a journal at all.
+	// Log lines, which are no journal at all.
 	paths, err := filepath.Glob("../../testdata/*/*.log")
 	require.NoError(f, err)
 	require.NotEmpty(f, paths)

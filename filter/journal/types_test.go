@@ -8,7 +8,7 @@ import (
 	"hushpipe/filter/journal"
 )
 
-// TestTypes: a payload begins with its type, and readers of another type skip it.
+// TestTypes: a payload begins with its type, and readers of other types skip it.
 func TestTypes(t *testing.T) {
 	payload := journal.AppendTyped([]byte("x"), journal.Groups, []byte("abc"))[1:]
 	assert.Equal(t, "gabc", string(payload))

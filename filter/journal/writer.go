@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// Writer appends frames to a journal. It reuses a buffer; one goroutine uses it.
+// Writer appends frames to a journal. It must not be used concurrently.
 //
 // A write that fails, or that a kill or a full disk cuts short, leaves a torn frame, which
 // readers skip; the Writer can continue after it. A payload whose Append failed has to be

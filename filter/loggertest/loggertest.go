@@ -1,6 +1,6 @@
 // Package loggertest opens a DIR for tests together with everything that works on it: its
-// daily files, its keys, its clock and its retention. The packages of these test with it
-// from outside.
+// daily files, its keys, its clock and its retention. The packages of these use it in their
+// external tests.
 package loggertest
 
 import (
@@ -39,8 +39,8 @@ func Open(path string, o dir.Options) (*Dir, error) {
 	return &Dir{d, path, daylog.New(d), retention.NewClock(d)}, nil
 }
 
-// OpenTest opens or makes the DIR at path and closes it when the test ends. The notes are
-// what it reported.
+// OpenTest opens or makes the DIR at path and closes it when the test ends. Notes collects
+// its notifications.
 func OpenTest(t *testing.T, path string, o dir.Options) (*Dir, *dirtest.Notes) {
 	t.Helper()
 	notes := &dirtest.Notes{}
@@ -68,7 +68,7 @@ func (d *Dir) Append(day civil.Day, lines []byte) (int, error) {
 	return d.Log.AppendTo(dir.Log{Day: day, Hour: dir.AllDay}, lines)
 }
 
-// Key returns the key of a day, and makes one where there is none.
+// Key returns the key of a day. It makes one if there is none.
 func (d *Dir) Key(day civil.Day) ([32]byte, error) {
 	key, err := keyring.ReadKey(d.Dir, day)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -78,7 +78,7 @@ func (d *Dir) Key(day civil.Day) ([32]byte, error) {
 	return keyring.PutKey(d.Dir, day, key)
 }
 
-// Purged is what Purge did, and what it made of the time.
+// Purged is the result of Purge: what it deleted, and its verdict on the clock.
 type Purged struct {
 	retention.Purged
 	retention.Verdict
@@ -108,7 +108,7 @@ func (d *Dir) Put(t *testing.T, name, content string) string {
 	return dirtest.Put(t, d.Path, name, content)
 }
 
-// Read returns what is in a file in DIR.
+// Read returns the contents of a file in DIR.
 func (d *Dir) Read(t *testing.T, name string) string {
 	t.Helper()
 	return dirtest.Read(t, d.Path, name)
@@ -120,7 +120,7 @@ func (d *Dir) Tree(t *testing.T) []string {
 	return dirtest.Tree(t, d.Path)
 }
 
-// UseAll makes a file of every kind, of 22 November 2026.
+// UseAll makes a file of each kind, dated 22 November 2026.
 func (d *Dir) UseAll(t *testing.T) {
 	t.Helper()
 	day := dirtest.Day("2026-11-22")

@@ -247,8 +247,8 @@ func Last(path string) (e Entry, text []byte, err error) {
 	return e, text, err
 }
 
-// lastEntry returns the last whole line of the log. If it cannot be parsed that is an error,
-// since an earlier policy may allow what this one forbids.
+// lastEntry returns the last whole line of the log. It does not fall back to an earlier line
+// if that cannot be parsed, since an earlier policy may allow what this one forbids.
 func lastEntry(d *dir.Dir, by writers) (last Entry, err error) {
 	tail, err := read(d, "", dir.PoliciesLogName, maxTail, by)
 	if err != nil {

@@ -33,13 +33,13 @@ func open(t *testing.T) (path string, d *dir.Dir) {
 	return path, d
 }
 
-// at is noon of a date in the zone of the process.
+// at returns noon of a date in the process's time zone.
 func at(t *testing.T, date string) time.Time {
 	y, m, d := day(t, date).Date()
 	return time.Date(y, time.Month(m), d, 12, 0, 0, 0, time.Local)
 }
 
-// TestLast: the policy that ran last is the one that the last line of the log names.
+// TestLast: the last line of the log names the policy that started last.
 func TestLast(t *testing.T) {
 	path, d := open(t)
 	_, _, err := policies.Last(path)
@@ -70,7 +70,7 @@ func TestLast(t *testing.T) {
 	}
 
 	written := read(t, log)
-	for _, end := range []string{"2026-11-22T12:00:00Z ", "2026-11"} { // another process is about to write it
+	for _, end := range []string{"2026-11-22T12:00:00Z ", "2026-11"} { // another process is writing it
 		require.NoError(t, os.WriteFile(log, []byte(written+end), 0o640))
 		assert.Equal(t, "text of b", last())
 		require.NoError(t, policies.Record(d, entry("a"), []byte("text of a")))
@@ -86,7 +86,7 @@ func TestLast(t *testing.T) {
 	_, err = policies.ReadLog(d)
 	assert.ErrorContains(t, err, "others can write it")
 	require.NoError(t, os.Chmod(log, 0o640))
-	if os.Getuid() == 0 { // whose DIR it is could have written what root runs
+	if os.Getuid() == 0 { // DIR's owner could have written what root runs
 		require.NoError(t, os.Chown(log, 12345, -1))
 		assert.Contains(t, last(), "belongs to another user")
 		_, err = policies.ReadLog(d)
@@ -104,7 +104,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// stages has two streams behind gates, the second one for one user, and one without.
+// stages returns a policy of a stream without a gate and two with gates, the second of them
+// for one user.
 func stages(t *testing.T, first, second string) *policy.Policy {
 	t.Helper()
 	text := "[[stream]]\nname = \"web\"\npurpose = \"x\"\nkeep = \"14d\"\n"
@@ -121,7 +122,7 @@ func stages(t *testing.T, first, second string) *policy.Policy {
 	return p
 }
 
-// record records a policy as a logger does that starts at noon.
+// record records a policy like a logger that starts at noon.
 func record(t *testing.T, d *dir.Dir, date string, p *policy.Policy) {
 	t.Helper()
 	ran, err := policies.ReadLog(d)
@@ -134,7 +135,7 @@ const (
 	person = `from = 2026-12-11, until = 2026-12-20, for = "Jane Doe"`
 )
 
-// TestLog: the log has the days on which streams were active, and no more.
+// TestLog: the log records the days on which streams were active, and no others.
 func TestLog(t *testing.T) {
 	path, d := open(t)
 	record(t, d, "2026-11-01", stages(t, "", person))
@@ -158,8 +159,8 @@ func TestLog(t *testing.T) {
 		stream, day string
 		under       []int
 	}{
-		{"web", "2026-10-01", []int{2, 1, 0}}, // a late line can be of any day
-		{"web", "2026-11-20", []int{2, 1, 0}}, // of a zone ahead
+		{"web", "2026-10-01", []int{2, 1, 0}}, // a late line can have any date
+		{"web", "2026-11-20", []int{2, 1, 0}}, // from a time zone ahead
 		{"web", "2026-11-21", []int{2, 1}},
 		{"web", "2026-12-06", []int{2, 1}},
 		{"web", "2026-12-07", []int{2}},
@@ -167,7 +168,7 @@ func TestLog(t *testing.T) {
 		{"cost", "2026-11-20", []int{1}},
 		{"cost", "2026-12-05", []int{1}},
 		{"cost", "2026-12-06", []int{1}},
-		{"cost", "2026-12-07", nil}, // another policy had closed it
+		{"cost", "2026-12-07", nil}, // another policy closed it
 		{"cost", "2026-12-10", nil},
 		{"person", "2026-12-10", nil},
 		{"person", "2026-12-11", []int{2}},
@@ -183,11 +184,11 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestEarlier: a stage counts from its first day on, if its policy ran then.
+// TestEarlier: a stage counts from the first day on which it was active and its policy ran.
 func TestEarlier(t *testing.T) {
 	for _, test := range []struct {
 		name, began, ended string
-		before             string // the first date for which it was active before
+		before             string // the first date for which Earlier is true
 	}{
 		{"as decided", "2026-11-19", "", "2026-11-21"},
 		{"begun late", "2026-11-25", "", "2026-11-26"},
@@ -211,8 +212,8 @@ func TestEarlier(t *testing.T) {
 	}
 }
 
-// TestFollow: a policy that runs follows those that begin later where they allow less,
-// and nowhere else.
+// TestFollow: later policies restrict a running policy where they allow less, and change
+// nothing else.
 func TestFollow(t *testing.T) {
 	span := func(from, until string) policy.Span { return policy.Span{From: day(t, from), Until: day(t, until)} }
 	both := func() *policy.Policy { return stages(t, costs, person) }
@@ -269,8 +270,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestFollowUnknown: what cannot be told of the newest policy opens nothing, and what can
-// be read again closes nothing for good.
+// TestFollowUnknown: a policy that cannot be read opens nothing. What it closes opens again
+// once the policy can be read.
 func TestFollowUnknown(t *testing.T) {
 	p := stages(t, costs, person)
 	start := func() (string, *dir.Dir, *policies.Follower) {
@@ -299,12 +300,12 @@ func TestFollowUnknown(t *testing.T) {
 	closed, err = look(f, d)
 	assert.NoError(t, err)
 	assert.Empty(t, closed)
-	require.NoError(t, os.Remove(log)) // as a message advises
+	require.NoError(t, os.Remove(log)) // as the error's hint advises
 	closed, err = look(f, d)
 	assert.NoError(t, err)
 	assert.Empty(t, closed)
 
-	// The text of a newer version: only the log has the days that are left, and it does not have the users.
+	// The text of a newer version: the days come from the log, which does not have the users.
 	_, d, f = start()
 	newer := policies.NewEntry(at(t, "2026-11-21"), p, p.Openings(nil))
 	newer.Digest = strings.Repeat("0", 64)
@@ -316,7 +317,7 @@ func TestFollowUnknown(t *testing.T) {
 	assert.True(t, a.Open[2].IsEmpty())
 	assert.Equal(t, []int{14, 30, 30}, a.Days)
 
-	// A text that cannot be read for now.
+	// A text that temporarily cannot be read.
 	path, d, f = start()
 	text := filepath.Join(path, dir.Policies, dir.PolicyFile(p.Digest()))
 	require.NoError(t, os.Chmod(text, 0o620))
@@ -329,7 +330,7 @@ func TestFollowUnknown(t *testing.T) {
 	assert.Equal(t, " person", closed)
 }
 
-// TestPurgeTexts: a text lives as long as lines that were written under it.
+// TestPurgeTexts: a text is kept as long as lines that were written under it.
 func TestPurgeTexts(t *testing.T) {
 	path, d := open(t)
 	texts := func() (n int) {
@@ -347,7 +348,7 @@ func TestPurgeTexts(t *testing.T) {
 		return info.ModTime()
 	}
 	require.NoError(t, os.Chtimes(text, time.Unix(0, 0), time.Unix(0, 0)))
-	require.NoError(t, policies.MarkRunning(d, old.Digest())) // a logger is left
+	require.NoError(t, policies.MarkRunning(d, old.Digest())) // a logger still runs it
 	require.WithinDuration(t, time.Now(), ran(), time.Hour)
 	require.Equal(t, string(old.AppendTo(nil)), read(t, text))
 	require.NoError(t, os.Chtimes(text, at(t, "2026-11-12"), at(t, "2026-11-12")))
@@ -356,8 +357,8 @@ func TestPurgeTexts(t *testing.T) {
 		left        int
 	}{
 		{"2026-11-01", "2026-12-01", 2},
-		{"2026-11-13", "2026-12-01", 2}, // a line of a zone ahead
-		{"2099-01-01", "2026-11-13", 2}, // no line, and a logger may run on
+		{"2026-11-13", "2026-12-01", 2}, // a line from a time zone ahead
+		{"2099-01-01", "2026-11-13", 2}, // no line, but a logger may still run
 		{"2026-11-14", "2026-12-01", 1},
 		{"2099-01-01", "2099-01-01", 1}, // the newest stays
 	} {
@@ -374,7 +375,7 @@ func TestPurgeTexts(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(read(t, filepath.Join(path, dir.PoliciesLogName)), "\n"), "the log is for good")
 }
 
-// TestTermsOf: of a directory holds what the newest policy says that has it as a stream.
+// TestTermsOf: a directory's rules are those of the newest policy that has it as a stream.
 func TestTermsOf(t *testing.T) {
 	home := t.TempDir()
 	d, err := dir.Open(home, dir.Options{Create: true})
@@ -415,7 +416,7 @@ func TestTermsOf(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "second", terms.Stream.Reveal.In("en"))
 
-	// What is not known allows nothing.
+	// An unreadable log or policy is an error.
 	log := filepath.Join(home, dir.PoliciesLogName)
 	written := read(t, log)
 	require.NoError(t, os.WriteFile(log, []byte(written+"2026-11-22T12:00:00Z of another version\n"), 0o640))

@@ -20,9 +20,9 @@ type Terms struct {
 	Stream *policy.Stream
 }
 
-// TermsOf returns the rules of the newest policy that has the directory at path as its
-// stream, or nil if it is no policy's stream. If the policy cannot be read that is an error,
-// since it is unknown what it allows.
+// TermsOf returns the rules of the newest policy that has the directory at path as a stream,
+// or nil if none has. If that policy cannot be read, it returns an error, since
+// what it allows is unknown.
 func TermsOf(path string) (*Terms, error) {
 	full, err := filepath.Abs(path)
 	if err == nil {

@@ -1,22 +1,21 @@
 // Package recent implements a table of fixed size that holds what was put into it last.
-// guard remembers clients and quoted texts in such tables, and filter texts that stay as
-// they are.
+// guard uses such tables for clients and quoted texts, and filter for texts that it writes
+// unchanged.
 package recent
 
-// Table holds the entries that were put last: a new one takes the place of the oldest.
-// An index gives the entry at each of two places, which follow from the hash of a key. The
-// entry found there may have another key, so the caller compares the whole key: keys chosen
-// to have one hash make it slower, never wrong. E must have no pointers, which the garbage
-// collector would follow.
+// Table is a ring of entries: a new one replaces the oldest. An index finds them: the hash of
+// a key determines two places in it, and each place refers to one entry. That entry may have
+// another key, so the caller compares keys; colliding ones make a Table slower, never wrong.
+// E must have no pointers, which the garbage collector would follow.
 //
 // A Table begins small and grows by doubling, which takes less than a millisecond. The zero
 // Table has no entries, and none must be put into it.
 type Table[E any] struct {
-	entries []E      // as many as a power of two
+	entries []E      // the length is a power of two
 	index   []uint16 // indexFactor times as many
 	sums    []uint64 // the hash of each entry's key
 	next    int      // the entry to be used next
-	most    int      // entries, at most 1 << 16
+	most    int      // maximum number of entries, up to 1 << 16
 }
 
 const (
@@ -24,14 +23,14 @@ const (
 	indexFactor = 8 // few entries share a place
 )
 
-// New returns a Table of at most so many entries, a power of two up to 1 << 16.
+// New returns a Table. most is its maximum number of entries, a power of two up to 1 << 16.
 func New[E any](most int) Table[E] {
 	t := Table[E]{most: most}
 	t.grow()
 	return t
 }
 
-// Len returns how many entries there are now, used or not.
+// Len returns the current number of entries, including unused ones.
 func (t *Table[E]) Len() int { return len(t.entries) }
 
 // At returns the entry at an index that Put returned.
@@ -49,8 +48,8 @@ func (t *Table[E]) First(sum uint64) *E { return &t.entries[*t.place1(sum)] }
 // Second returns the entry at the second place.
 func (t *Table[E]) Second(sum uint64) *E { return &t.entries[*t.place2(sum)] }
 
-// Put returns an entry, with its index, for the caller to fill in under a key that is not in
-// the Table. Entries that were returned before may hold another key from now on.
+// Put returns an entry and its index, for the caller to fill in with a key that is not in the
+// Table. Entries that were returned before may hold another key from now on.
 func (t *Table[E]) Put(sum uint64) (e *E, at int) {
 	if t.next == len(t.entries) {
 		if t.next = 0; len(t.entries) < t.most {

@@ -14,8 +14,8 @@ type entry struct{ key, value int }
 // sum is a poor hash: eight keys share it, so that they contend for its two places.
 func sum(key int) uint64 { return uint64(key/8) * 0x9e3779b97f4a7c15 }
 
-// TestTable: an entry is found at one of its two places, or nowhere, and only while it is
-// among the entries that were put last.
+// TestTable: an entry is found at one of its two places or not at all, and only while it is
+// among the newest.
 func TestTable(t *testing.T) {
 	const most = 1024
 	table := recent.New[entry](most)

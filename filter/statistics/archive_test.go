@@ -18,7 +18,7 @@ import (
 	"hushpipe/format/report"
 )
 
-// Lines of a published statement, and one more room.
+// Lines of a published room file, and one more room.
 const (
 	a5  = "5 d8dd82b4a3161d0eac8543b4867c2758533643b5\n"
 	b56 = "56 374935dec0d3632a284e67bb45036fd1a0591724\n"
@@ -38,7 +38,7 @@ func write(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// read reports paths below dir, and returns the faults without it.
+// read returns the report of paths below dir, and the faults with dir removed.
 func read(dir string, by report.By, least uint64, first, last string, paths ...string) (*report.Report, []string) {
 	var faults []string
 	for i, path := range paths {
@@ -50,9 +50,9 @@ func read(dir string, by report.By, least uint64, first, last string, paths ...s
 	return a.Report(from, to, by, least), faults
 }
 
-// The evaluation that the operators of a published archive describe: a count of
-// 1 is a lone tester, the sum of the counts is participants, the number of lines
-// is conferences, and one room on two days is two conferences.
+// TestPublishedEvaluation evaluates an archive as the operators of a published one describe: a
+// count of 1 is a lone tester, the sum of the counts is participants, the number of lines is
+// conferences, and one room on two days is two conferences.
 func TestPublishedEvaluation(t *testing.T) {
 	dir := write(t, map[string]string{"2026-11-01.txt": b56 + c1 + a5, "2026-11-02.txt": a2 + c1})
 	r, faults := read(dir, report.ByDay, 2, "", "2026-11-02", "")
@@ -124,7 +124,7 @@ func TestSteps(t *testing.T) {
 	for _, tt := range []struct {
 		first, last string
 		by          report.By
-		want        string // the days that steps begin on
+		want        string // first days of steps
 	}{
 		{"2026-11-01", "2026-11-03", report.ByDay, "2026-11-01 2026-11-02 2026-11-03"},
 		{"2026-11-01", "2026-11-10", report.ByWeek, "2026-11-01 2026-11-02 2026-11-09"}, // 2 November was a Monday
@@ -154,7 +154,7 @@ func TestCovering(t *testing.T) {
 	}
 }
 
-// What is wrong is named with file and line, and the rest is reported.
+// TestFaults: errors have file and line, and the rest is still reported.
 func TestFaults(t *testing.T) {
 	const nobody = "x 192.0.2.1 petersroom\n"
 	for name, tt := range map[string]struct {
@@ -201,7 +201,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A day whose file cannot be read is a gap.
+// TestNoPlainFile: a day whose file cannot be read is a gap.
 func TestNoPlainFile(t *testing.T) {
 	dir := write(t, map[string]string{"a/20261101": a5, "b": b56})
 	require.NoError(t, os.Symlink(dir+"/b", dir+"/a/20261102"))
@@ -216,7 +216,7 @@ func TestNoPlainFile(t *testing.T) {
 		assert.Equal(t, 3, r.Total.Missing)
 		assert.Equal(t, uint64(5), r.Total.Participants)
 	}
-	// Years on another disk are not silently left out.
+	// A link to a year's folder, perhaps on another disk, is not silently ignored.
 	require.NoError(t, os.Mkdir(dir+"/years", 0o700))
 	require.NoError(t, os.Symlink(dir+"/a", dir+"/years/2026"))
 	_, faults := read(dir, report.ByDay, 2, "", "", "years")
@@ -227,7 +227,7 @@ func TestNoPlainFile(t *testing.T) {
 	assert.Equal(t, uint64(56), r.Total.Participants)
 }
 
-// A file of another kind, and one whose lines are all damaged, are gaps as well.
+// TestNoRoomFile: a file of another kind is a gap, and so is one whose lines are all damaged.
 func TestNoRoomFile(t *testing.T) {
 	r, faults := read(write(t, map[string]string{"20261101": "<html>\n", "20261102": "", "20261103": "0" + a5[1:], "20261104": a5 + "x"}),
 		report.ByDay, 2, "", "", "")

@@ -80,8 +80,8 @@ func TestDayOf(t *testing.T) {
 	}
 }
 
-// FuzzDayOf writes a date in each of its spellings between other text, and
-// holds a day that was found against what stands in the path.
+// FuzzDayOf writes a date in each spelling between other text, which dayOf must find. A day
+// that it finds in any path must be spelled there.
 func FuzzDayOf(f *testing.F) {
 	names, err := os.ReadDir(sampleDir)
 	require.NoError(f, err)
@@ -109,7 +109,7 @@ func FuzzDayOf(f *testing.F) {
 	})
 }
 
-// spellings are those with all digits.
+// spellings returns common spellings of a day.
 func spellings(day civil.Day) []string {
 	y, m, d := day.Date()
 	var forms []string
@@ -136,7 +136,7 @@ func spells(path string, day civil.Day) bool {
 			return true
 		}
 	}
-	// A month's name has signs around it or none, in letters of either case.
+	// A month's name may have separators around it, and letters of either case.
 	named := strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(name))
 	if strings.Contains(named, strings.ToLower(fmt.Sprintf("%d%.3s%d", d, time.Month(m), y))) {
 		return true

@@ -19,7 +19,7 @@ import (
 
 const sampleDir = "../../testdata/meet-usage"
 
-// sample makes half a year of a small server: teams that meet on working days,
+// sample returns half a year of a small server: teams that meet on working days,
 // a user group once a month, people who try a room alone, quiet holidays, nine
 // days on which the server kept no file, and two without a visitor.
 func sample() map[string][]byte {
@@ -68,8 +68,7 @@ func sample() map[string][]byte {
 	return files
 }
 
-// TestSample holds the sample data against what makes them; UPDATE=1 writes
-// them anew.
+// TestSample compares the sample data with what sample returns; UPDATE=1 writes them.
 func TestSample(t *testing.T) {
 	files := sample()
 	if os.Getenv("UPDATE") != "" {

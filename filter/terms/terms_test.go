@@ -26,7 +26,7 @@ func check(t *testing.T, text string) (list []string) {
 	return list
 }
 
-// TestExamples: this version can do all that the policies of published statements ask.
+// TestExamples: this version supports the policies of published statements.
 func TestExamples(t *testing.T) {
 	for _, name := range []string{"000-lug", "001-lit", "001-proxy", "002-blf", "003-cardo", "004-blog"} {
 		text, err := os.ReadFile(filepath.Join("../../format/policy/testdata/examples", name+".toml"))
@@ -35,14 +35,14 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestCheck: each thing that a policy asks of the format, of DIR or of this version.
+// TestCheck tests each requirement that the format, DIR or this version may not meet.
 func TestCheck(t *testing.T) {
 	stream := func(more string) string {
 		return "[[stream]]\nname = \"web\"\npurpose = \"x\"\nkeep = \"14d\"\n" + more + "\n"
 	}
 	for _, test := range []struct {
 		text string
-		want string // "" for nothing
+		want string // "": no error
 	}{
 		{stream(""), ""},
 		{"format = 'combined'\n" + stream(`where = { url = "/a", query = "b", method = "GET", status = 404, user = "*", client = "10.0.0.0/8" }`), ""},
@@ -104,8 +104,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestCalendars: each calendar that a policy can name is there, and another one is
-// refused by what may be meant.
+// TestCalendars: each calendar that a policy can name exists, and the error for an unknown
+// name has a hint.
 func TestCalendars(t *testing.T) {
 	for name, hint := range map[string]string{"de-be": "de-BE", "de_BY": "de-BY", "NO": "", "de-BEE": "de-BE", "Berlin": "", "de-XX": "", "de": ""} {
 		_, mistakes := policy.Parse([]byte("workdays = \"" + name + "\"\n[[stream]]\nname = \"a\"\npurpose = \"x\"\nkeep = \"24h of workdays\"\n"))
@@ -126,7 +126,7 @@ func TestCalendars(t *testing.T) {
 	}
 }
 
-// TestKeep: what the bounds of a stream mean in days, and beside them.
+// TestKeep tests the period in days and the other bounds that keep of a stream results in.
 func TestKeep(t *testing.T) {
 	be := calendar.DaysOff{Calendar: "de-BE", Holidays: []civil.Day{civil.NewDay(2025, 5, 8)}}
 	july := []civil.Day{civil.NewDay(2026, 7, 31)}

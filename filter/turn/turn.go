@@ -3,8 +3,8 @@ package turn
 
 import "time"
 
-// Mutex is a lock whose next holder can give up while the disk hangs, which sync.Mutex
-// does not allow. In a bubble of testing/synctest, time goes on while somebody waits for it.
+// Mutex is a lock with a timeout, so that a waiter can give up while the disk hangs. Unlike
+// with sync.Mutex, time in a bubble of testing/synctest advances while goroutines wait for it.
 type Mutex chan struct{}
 
 // New returns an unlocked Mutex.
@@ -13,7 +13,7 @@ func New() Mutex { return make(Mutex, 1) }
 // Lock waits until nobody else holds the Mutex.
 func (m Mutex) Lock() { m <- struct{}{} }
 
-// LockWithin is Lock, giving up after patience. It reports whether the caller holds the Mutex.
+// LockWithin is Lock, but gives up after patience. It reports whether the caller holds the Mutex.
 func (m Mutex) LockWithin(patience time.Duration) bool {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
@@ -25,7 +25,7 @@ func (m Mutex) LockWithin(patience time.Duration) bool {
 	}
 }
 
-// TryLock is Lock if that needs no waiting. It reports whether the caller holds the Mutex.
+// TryLock is Lock, but does not wait. It reports whether the caller holds the Mutex.
 func (m Mutex) TryLock() bool {
 	select {
 	case m <- struct{}{}:

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestMutex: one has it at a time, and whoever wants it next waits as long as it says.
+// TestMutex: a Mutex has one holder at a time, and a waiter gives up after its timeout.
 func TestMutex(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New()

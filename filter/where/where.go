@@ -28,8 +28,8 @@ type Facts struct {
 }
 
 // Matcher evaluates the conditions of a policy. It does not allocate, and its time for a
-// line is bounded by the length of the line times that of the conditions. One goroutine uses
-// it.
+// line is bounded by the length of the line times that of the conditions. It must not be used
+// concurrently.
 type Matcher struct {
 	events  []event
 	names   []string // names of events, in the order of their first condition

@@ -45,7 +45,7 @@ func policyOf(t testing.TB, head string, conditions ...string) *policy.Policy {
 	return p
 }
 
-// TestConditions is what each key means.
+// TestConditions tests the meaning of each key.
 func TestConditions(t *testing.T) {
 	get := func(target string) request { return request{200, "GET", target, "www.example.org", "-", "192.0.2.1"} }
 	status := func(s int) request { return request{s, "GET", "/", "", "", ""} }
@@ -163,7 +163,8 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// TestEvents: an event fits when its condition does; the first in the file names the line.
+// TestEvents: an event fits a line if its condition does. The first one in the file that fits
+// is the line's event.
 func TestEvents(t *testing.T) {
 	head := `events = ["http"]
 [[event]]
@@ -206,12 +207,12 @@ url = "/kontakt"
 	}
 }
 
-// TestSystems: what each ready-made set says of requests that its system answers so.
+// TestSystems tests each predefined set of events with requests, and answers of its system.
 func TestSystems(t *testing.T) {
 	for _, test := range []struct {
 		set     string
 		request request
-		events  string // all that fit; the first names the line
+		events  string // all that fit; the first is the line's event
 	}{
 		{"http", request{404, "GET", "/", "", "", ""}, "not-found"},
 		{"http", request{410, "GET", "/", "", "", ""}, "not-found"},
@@ -290,9 +291,8 @@ func TestSystems(t *testing.T) {
 	}
 }
 
-// TestWordPress: the lines are those of Debian's WordPress 6.1.9 behind httpd's mod_proxy,
-// of a session of logging in, searching, writing, and adding and deleting users; beside
-// them stands what was done.
+// TestWordPress tests log lines of Debian's WordPress 6.1.9 behind httpd's mod_proxy, each
+// with the action: logging in, searching, writing, and adding and deleting users.
 func TestWordPress(t *testing.T) {
 	lines := strings.Split(readFile(t, "testdata/wordpress-6.1.9.log"), "\n")
 	done := strings.Split(readFile(t, "testdata/wordpress-6.1.9.events"), "\n")
@@ -324,7 +324,7 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
-// TestNoAllocations: a line costs none, also where it has to be decoded.
+// TestNoAllocations: a Matcher does not allocate, even if a line has to be decoded.
 func TestNoAllocations(t *testing.T) {
 	p := policyOf(t, `events = ["http", "wordpress", "drupal", "typo3"]`,
 		`where = { event = "*", client = "::/0" }`, `where = { url = ["*a*b*", "/x y"], query = ["q", "a=b"], host = "www.example.org", user = "*" }`)
@@ -341,7 +341,7 @@ func TestNoAllocations(t *testing.T) {
 	}))
 }
 
-// TestBoundedWork: a pattern of many stars costs no more than one reading of the path.
+// TestBoundedWork: a pattern of many stars is matched without backtracking.
 func TestBoundedWork(t *testing.T) {
 	p := policyOf(t, "", fmt.Sprintf(`where = { url = "/%s*b" }`, strings.Repeat("*a", 500)))
 	m := where.New(p)
@@ -352,8 +352,8 @@ func TestBoundedWork(t *testing.T) {
 	assert.Less(t, time.Since(started), time.Second)
 }
 
-// oracle says of a policy's streams which a request fits, and by what event it is named,
-// the plain way.
+// oracle returns which streams a request goes to, and its event, in a simpler way than
+// Matcher.
 func oracle(p *policy.Policy, r request) (fits []bool, event string) {
 	var events []string
 	for _, e := range p.Events() {
@@ -442,7 +442,7 @@ func holds(c *policy.Condition, r request, events []string) bool {
 		any(len(c.Events), func(i int) bool { return c.Events[i] == "*" && len(events) > 0 || slices.Contains(events, c.Events[i]) })
 }
 
-// globs decides with a table of all prefixes whether a pattern matches.
+// globs reports whether a pattern matches, by a table of all prefixes.
 func globs(pattern, s string) bool {
 	row := make([]bool, len(s)+1)
 	row[0] = true
@@ -461,8 +461,8 @@ func globs(pattern, s string) bool {
 	return row[len(s)]
 }
 
-// FuzzMatcher holds the matcher to the oracle, for conditions of the corpus and for two
-// patterns that are drawn.
+// FuzzMatcher compares Matcher with oracle, for the example policies and for a
+// policy with fuzzed conditions.
 func FuzzMatcher(f *testing.F) {
 	paths, err := filepath.Glob("../../format/policy/testdata/examples/*.toml")
 	require.NoError(f, err)
