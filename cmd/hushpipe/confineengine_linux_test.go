@@ -54,7 +54,7 @@ func TestConfinedToEngine(t *testing.T) {
 	need.That(t, abi != nil, "this kernel has no landlock")
 	n, err := strconv.Atoi(string(abi[1]))
 	require.NoError(t, err)
-	if n < 4 { // in CI as well, as on Debian 12, whose kernel is that of 6.1
+	if n < 4 { // also in CI, as on Debian 12, with Linux 6.1
 		t.Skipf("landlock confines ports from ABI 4 (Linux 6.7) on, this kernel has ABI %d", n)
 	}
 	assert.Regexp(t, `\nreached\ndenied\n$`, string(out))

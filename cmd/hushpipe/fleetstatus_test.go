@@ -72,7 +72,7 @@ func TestFleetStatus(t *testing.T) {
 	status := func(args ...string) (out []byte, err error) {
 		return exec.Command(h.program, append([]string{"fleet", "status"}, args...)...).Output()
 	}
-	awaitFor(t, 5*time.Minute, func() bool { // it is told by then
+	awaitFor(t, 5*time.Minute, func() bool { // both lags are known by then
 		out, _ := status("--json", fleet, h.dir(0))
 		return json.Unmarshal(out, &s) == nil && len(s.Hosts) == 2 && s.Hosts[0].Lag != nil && s.Hosts[1].Lag != nil
 	}, "the hosts")

@@ -47,7 +47,7 @@ func TestFullPipe(t *testing.T) {
 	for range 30 { // the pipe has room for 1 MiB, where it could be enlarged
 		conns = append(conns, request("127.0.5.1", "/load/http-bind?room=long&x="+strings.Repeat("x", 50000)))
 	}
-	time.Sleep(300 * time.Millisecond) // a write into a full pipe waits, and nothing tells
+	time.Sleep(300 * time.Millisecond) // no sign shows that a write to the full pipe blocks
 	for i := range others {
 		conn, err := h.dial(context.Background(), fmt.Sprintf("127.0.4.%d", 1+i))
 		require.NoError(t, err)

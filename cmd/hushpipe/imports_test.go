@@ -24,7 +24,7 @@ func TestImports(t *testing.T) {
 	// From the lowest level up; bench runs programs.
 	levels := []string{"hushpipe/format", "hushpipe/filter", "hushpipe/filter/store", "hushpipe/cmd", "hushpipe/bench"}
 	level := func(path string) int {
-		for i, top := range slices.Backward(levels) { // store before what it lies in
+		for i, top := range slices.Backward(levels) { // store before filter, its parent
 			if path == top || strings.HasPrefix(path, top+"/") {
 				return i
 			}

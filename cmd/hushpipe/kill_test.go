@@ -299,7 +299,7 @@ func halfLineSurvivesKill(t *testing.T, p *pipe) {
 	for i := range 3 {
 		io.WriteString(p.w, line[i*20:i*20+20])
 		await(t, func() bool { return strings.Contains(written(dir), "id=l1 ") }, "the whole line")
-		time.Sleep(20 * time.Millisecond) // for the half, of which nothing is to be seen
+		time.Sleep(20 * time.Millisecond) // for the half line, which has no visible effect
 		l.kill()
 		l = p.startLogger(program, dir)
 	}

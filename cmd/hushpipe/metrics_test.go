@@ -222,7 +222,7 @@ func TestMetricsFaults(t *testing.T) {
 		{"read-only disk", func(path string) error { return remountReadOnly(filepath.Dir(path), true) },
 			func(path string) error { return remountReadOnly(filepath.Dir(path), false) }, "read-only file system"},
 		{"full disk", func(path string) error {
-			os.WriteFile(path+".large", make([]byte, 1<<20), 0o600) // of which half a MiB fits
+			os.WriteFile(path+".large", make([]byte, 1<<20), 0o600) // half a MiB fits
 			return nil
 		}, func(path string) error { return os.Remove(path + ".large") }, "no space left on device"},
 	} {

@@ -67,7 +67,7 @@ func moving(t *testing.T, directive, layout string) *move {
 // visit makes requests, each from its own address, and waits for their lines below dir.
 func (m *move) visit(dir string) {
 	m.t.Helper()
-	second := time.Now().Unix() // by which AWStats tells lines
+	second := time.Now().Unix() // AWStats distinguishes lines by the second
 	await(m.t, func() bool { return time.Now().Unix() > second }, "the next second")
 	for range 4 {
 		m.visitors++

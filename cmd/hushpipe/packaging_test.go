@@ -63,7 +63,7 @@ func readUnit(t *testing.T, name string) unit {
 }
 
 // command splits a command line as systemd does (systemd.service(5), "Command
-// lines"), for an instance, which stands for a path.
+// lines"), for an instance and its path.
 func command(line, instance, path string) []string {
 	var args []string
 	for _, arg := range regexp.MustCompile(`'[^']*'|\S+`).FindAllString(strings.TrimPrefix(line, "-"), -1) {
@@ -492,7 +492,7 @@ func stat(pid int, field string) string {
 	return ""
 }
 
-// TestReadmePackaging: what the README tells people to install exists, including all
+// TestReadmePackaging: the files that the README's commands install exist, including all
 // man pages.
 func TestReadmePackaging(t *testing.T) {
 	var named []string

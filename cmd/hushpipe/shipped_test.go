@@ -166,7 +166,7 @@ func testShippedByApache(t *testing.T, lookups string, sources, names []string) 
 			}
 			figures := map[string]int{"lines": len(rawLines), "processes_ended": total["processes_ended"]}
 			if name == "ssl_request_log" {
-				figures["without_request"] = 2 // TLS and garbage: no status says that they were refused
+				figures["without_request"] = 2 // TLS and garbage: no status shows that they were refused
 			}
 			assert.Equal(t, figures, total, dir)
 			assertRooms(t, raw, dir)

@@ -62,7 +62,7 @@ var processFaults = []soakFault{
 		all := loggers(s.t, s.d.dir)
 		pid := all[len(all)-1]
 		require.NoError(s.t, unix.Kill(pid, unix.SIGSTOP))
-		time.Sleep(time.Second) // the fault: a logger that stands still
+		time.Sleep(time.Second) // the fault: a stopped logger
 		require.NoError(s.t, unix.Kill(pid, unix.SIGCONT))
 		s.faults++
 	}},
@@ -153,8 +153,7 @@ func tail(d *disk) string {
 	return string(buf[:n])
 }
 
-// TestSoak injects faults at random, for as long as -soak says, and prints what
-// came of it:
+// TestSoak injects faults at random, for the duration of -soak, and prints the results:
 //
 //	go test ./cmd/hushpipe -run TestSoak -soak 10m -timeout 0 -v
 //

@@ -125,9 +125,9 @@ func (s *fleetSoak) killLogger(i int, moment func(pid int)) {
 	s.kills[i]++
 }
 
-// shipAgain starts the service of a host, and returns when it has sent all: else an engine
-// that is rolled back now has what the process before sent, as of another machine that is
-// a copy of this one.
+// shipAgain starts the service of a host, and returns when it has sent everything. Otherwise
+// an engine rolled back now would have what the previous process sent, as if from a copy of
+// this machine.
 func (s *fleetSoak) shipAgain(i int) {
 	s.t.Helper()
 	began := time.Now()

@@ -17,7 +17,7 @@ import (
 type soakStream struct {
 	*disk
 	keep string
-	from int // the first request of which the line has to be there, once it is known
+	from int // the first request whose line has to be there
 }
 
 const (
@@ -35,8 +35,8 @@ keep = "%s"
 	soakLog = `CustomLog "|/usr/bin/env HUSHPIPE_CLOCK=%s %s filter --policy %s %s" "%%h \"%%r\" %%>s" "expr=%%{REQUEST_URI} != '/control'"`
 )
 
-// newSoakStreams returns a stream bounded in lines and one bounded in hours. Their
-// midnight is that of n, between two working days.
+// newSoakStreams returns a stream bounded in lines and one bounded in hours. They share the
+// midnight of n, which is between two working days.
 func newSoakStreams(t *testing.T, n *night) (streams []*soakStream, directives []string) {
 	at := n.now()
 	for at.Weekday() != time.Tuesday || slices.Contains([]time.Month{time.January, time.May, time.October, time.December}, at.Month()) {

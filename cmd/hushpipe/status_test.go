@@ -221,7 +221,7 @@ func TestStatusOfKills(t *testing.T) {
 		times[strings.Fields(line)[6]]++
 	}
 	require.Equal(t, n, len(times), "no line is lost")
-	twice := 0 // runs of lines that stand twice
+	twice := 0 // runs of duplicated lines
 	for i := range n {
 		if times[fmt.Sprintf("/id-%d", i)] > 1 && (i == 0 || times[fmt.Sprintf("/id-%d", i-1)] == 1) {
 			twice++

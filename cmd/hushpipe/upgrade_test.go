@@ -164,8 +164,8 @@ func TestBesideTheEarlierVersion(t *testing.T) {
 	t.Logf("%d lines, %d loggers, half of them of the earlier version, in %s", len(lines), len(ended)+len(live), lasts)
 }
 
-// whereabouts tells where a line would be that is missing, or is there more than once: the
-// offsets of those that were written around it, the bytes there, and each mention of it.
+// whereabouts describes the place of a line that is missing or duplicated: the offsets of the
+// lines written around it, the bytes there, and each mention of it.
 func whereabouts(text string, offsets map[int][]int, line int) string {
 	var all strings.Builder
 	show := func(what string, at int) {

@@ -47,7 +47,7 @@ func TestWakeUp(t *testing.T) {
 		"flock":           2,
 		"pread64":         1, // for a torn tail
 		"write":           1,
-		"ioctl":           1, // whether somebody else has read
+		"ioctl":           1, // whether another process has read
 		"splice":          1,
 		"timerfd_settime": 2,
 	}

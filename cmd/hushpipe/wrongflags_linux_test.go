@@ -22,7 +22,7 @@ func TestWrongFlagsOnHangingDisk(t *testing.T) {
 	require.NoError(t, os.Mkdir(dir, 0o750))
 	fuse, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	require.NoError(t, err)
-	defer fuse.Close() // and whoever waits gets an error
+	defer fuse.Close() // waiting calls get an error then
 	err = unix.Mount("hushpipe", dir, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", fuse.Fd()))
 	need.That(t, err == nil, "this machine, perhaps a container, does not allow a mount: %v", err)
 	defer unix.Unmount(dir, unix.MNT_DETACH)
