@@ -5,12 +5,11 @@ import (
 	"hushpipe/format"
 )
 
-// bounds limit what the pseudonyms in one line may cost, whatever a client wrote into it: a
-// line of n bytes becomes at most 2n+LineGrowth bytes, in a time proportional to n. Past the
-// bounds an address or a name is struck out; after maxStrikes of them, so is the rest of the
-// text.
+// bounds limit the cost of the pseudonyms in one line, whatever a client wrote into it: a line
+// of n bytes becomes at most 2n+LineGrowth bytes, in time proportional to n. Past the bounds an
+// address or a name is struck out; after maxStrikes of them, so is the rest of the text.
 //
-// The pseudonym of the client who is counted is exempt, since every line has it.
+// The pseudonym of the counted client is exempt, since every line has one.
 type bounds struct {
 	growth  int // bytes by which the line may still grow
 	clients int // the same, reserved for client fields
@@ -20,7 +19,7 @@ type bounds struct {
 }
 
 // LineGrowth is how many bytes a line may grow beyond twice its length: two quotes and the
-// longest pseudonym in place of one byte, for the client who is counted, and textGrowth and
+// longest pseudonym in place of one byte, for the counted client, plus textGrowth and
 // clientGrowth.
 const (
 	LineGrowth   = 2 + maxPseudonym - 1 + textGrowth + clientGrowth
@@ -36,18 +35,18 @@ const lineWork = 512
 // maxFound is how many addresses in the texts of a line get pseudonyms.
 const maxFound = 128
 
-// maxStrikes is how many addresses are struck out one by one: enough for what a server
-// writes to stay legible, and few enough that more of them cost no time.
+// maxStrikes is how many addresses past the bounds are struck out one by one. It keeps what a
+// server writes legible, and bounds the time.
 const maxStrikes = 32
 
-// MaxName is the length of the longest name that gets a pseudonym, unless it is the client
-// who is counted: no host name is longer (RFC 1035, section 2.3.4).
+// MaxName is the length in bytes of the longest name that gets a pseudonym, unless it is the
+// counted client: no host name is longer (RFC 1035, section 2.3.4).
 const MaxName = 255
 
-// struck replaces what is struck out.
+// struck replaces whatever is struck out.
 const struck = "-"
 
-// Begin begins a line of n bytes, and sets its bounds. known is false for a malformed line,
+// Begin begins a line of n bytes, and resets the bounds. known is false for a malformed line,
 // which has no fields.
 func (g *Guard) Begin(n int, known bool) { g.bounds.set(n, known) }
 
@@ -59,8 +58,8 @@ func (b *bounds) set(n int, known bool) {
 	}
 }
 
-// IsUnused reports whether nothing was replaced in the known line of n bytes since Begin,
-// except for the client who is counted.
+// IsUnused reports whether nothing but the counted client was replaced in the known line of n
+// bytes since Begin.
 func (g *Guard) IsUnused(n int) bool {
 	var unused bounds
 	unused.set(n, true)
@@ -73,8 +72,8 @@ func (b *bounds) affords(width int) bool { return b.growth >= maxPseudonym-width
 // spent reports whether the rest of a text is to be struck out.
 func (b *bounds) spent() bool { return b.strikes <= 0 }
 
-// Spares reports whether a pseudonym may replace a client who is not counted, and takes its
-// cost off the bounds.
+// Spares reports whether a pseudonym may replace a client who is not counted. If so, it takes
+// the cost off the bounds.
 func (g *Guard) Spares(f *format.Field) bool {
 	width := f.End - f.Start
 	need := max(maxPseudonym-width, maxPseudonym/2) // the first few clients
@@ -96,8 +95,8 @@ func (g *Guard) Spares(f *format.Field) bool {
 // appendStruck appends what replaces a text that is struck out: "-", or nothing for "".
 func appendStruck(dst, text []byte) []byte { return append(dst, struck[:min(len(text), 1)]...) }
 
-// AppendStruck appends what replaces a client who is struck out: "-", or 0 for a JSON
-// number, since quotes would make it longer.
+// AppendStruck appends what replaces a client who is struck out: "-", or 0 for a number of
+// JSON, which quotes would lengthen.
 func AppendStruck(dst []byte, f *format.Field) []byte {
 	switch {
 	case f.Bare:

@@ -7,20 +7,20 @@ import (
 )
 
 // Many providers name a client by its address, with dashes for the dots:
-// ec2-198-51-100-7.compute.example, ip-10-0-0-1. Four decimal numbers to 255 joined by
-// dashes are taken for an address where no fifth one follows or stands before; one that
-// is glued to a letter, as that of ec2, does not count as a fifth.
+// ec2-198-51-100-7.compute.example, ip-10-0-0-1. Four decimal numbers up to 255, joined by
+// dashes, count as an address unless a fifth number is joined to them. A number glued to a
+// letter, like that of ec2, is not a fifth.
 
-// minDashed is the length of the shortest one, 1-2-3-4.
+// minDashed is the length of the shortest dashed address, 1-2-3-4.
 const minDashed = 7
 
-// dashed is text[start:end], the address of four octets.
+// dashed is the dashed address text[start:end], with its four octets.
 type dashed struct {
 	start, end int
 	octets     [4]byte
 }
 
-// appendPlain appends a text without addresses, but for dashed ones.
+// appendPlain appends a text whose only addresses are dashed ones, and replaces these.
 func (g *Guard) appendPlain(dst, text []byte) []byte {
 	for len(text) >= minDashed {
 		d, ok := nextDashed(text)
@@ -36,7 +36,7 @@ func (g *Guard) appendPlain(dst, text []byte) []byte {
 	return append(dst, text...)
 }
 
-// appendDashed appends the pseudonym of a dashed address, which text spells.
+// appendDashed appends the pseudonym of the dashed address d, which text spells.
 func (g *Guard) appendDashed(dst, text []byte, d dashed) []byte {
 	if g.Cipher.KeepsAddresses() {
 		return append(dst, text...)
@@ -54,7 +54,7 @@ func (g *Guard) appendDashed(dst, text []byte, d dashed) []byte {
 
 // nextDashed returns the first dashed address of a text.
 func nextDashed(text []byte) (d dashed, ok bool) {
-	before, floor := byte(0), 0 // an escape, or numbers that are none, end at floor
+	before, floor := byte(0), 0 // an escape, or numbers that are no address, end at floor
 	for i := 0; ; {
 		if i = nextStop(text, i, stopDashed|stopEscape); i == len(text) {
 			return d, false
@@ -86,8 +86,8 @@ func nextDashed(text []byte) (d dashed, ok bool) {
 	}
 }
 
-// readDashed reads the numbers that text[start:] begins with and are joined by dashes,
-// the first of them behind a letter or not. It returns where they end.
+// readDashed reads the numbers joined by dashes that text[start:] begins with. glued is whether
+// a letter precedes the first. It returns the address, if they are one, and where they end.
 func readDashed(text []byte, start int, glued bool) (d dashed, end int, ok bool) {
 	const most = 6 // four, and one at each end that is glued to a letter
 	var numbers [most]struct {

@@ -10,9 +10,9 @@ func isNested(escape []byte) bool {
 	return bytes.IndexByte(escape[1:], '%') >= 0 || bytes.IndexByte(escape[1:], '\\') >= 0
 }
 
-// escapeStart returns where the replacing of an address at text[at:] begins:
-// there, or where an escape with a backslash begins that would lose its end, as
-// the \b of \b::1, the \xc3 of \xc3::1 or the \u005D of \u005D::.
+// escapeStart returns where to begin replacing an address at text[at:]. If the address begins
+// within an escape, as in \b::1, \xc3::1 and \u005D::, that is where the escape begins, since
+// it must not be cut; otherwise it is at.
 func escapeStart(text []byte, at int) int {
 	i := at
 	for i > 0 && at-i < len("00D") && class[text[i-1]]&inHex != 0 {
@@ -32,15 +32,15 @@ func escapeStart(text []byte, at int) int {
 	return i
 }
 
-// escapeLen is the length of what a backslash behind text belongs to: of an
-// escape such as \n, two bytes, or of the second backslash of \\, one.
+// escapeLen returns the length of what a backslash right after text belongs to: 2 for an escape
+// such as \n, or 1 if it is the second backslash of \\.
 func escapeLen(text []byte) int {
 	before := len(text) - len(bytes.TrimRight(text, `\`))
 	return 2 - before%2
 }
 
-// unescape returns the byte that text begins with and how many bytes of text
-// it takes, see unescapeLong.
+// unescape returns the first byte of text, decoded, and how many bytes of text encode it, see
+// unescapeLong.
 func unescape(text []byte) (c byte, width int) {
 	if c = text[0]; c != '%' && c != '\\' || !mayUnescape(text, 0) {
 		return c, 1
@@ -49,9 +49,8 @@ func unescape(text []byte) (c byte, width int) {
 	return c, width
 }
 
-// mayUnescape reports false for most bytes text[i] that are no escape to
-// unescapeLong: a client may write nothing but percent signs, and each is looked at by
-// all that reads escapes.
+// mayUnescape is a quick test before unescapeLong. It reports false for most bytes text[i] that
+// begin no escape: a client may send nothing but percent signs, and each is read several times.
 func mayUnescape(text []byte, i int) bool {
 	if len(text)-i < 5 {
 		return true
@@ -60,9 +59,9 @@ func mayUnescape(text []byte, i int) bool {
 	return escapes[0][b[0]]&escapes[1][b[1]]&escapes[2][b[2]]&escapes[3][b[3]]&escapes[4][b[4]] != 0
 }
 
-// escapes says for each of the first five bytes of an escape of which kinds it can
-// be, by one bit each. What a hexadecimal digit is escaped as, %41 or \u0041, has a
-// 3, 4 or 6 there, and %25 is an escape only where it goes on.
+// escapes[i][c] has one bit for each kind of escape that can have c as its byte i. An escaped
+// hexadecimal digit, %41 or \u0041, has a 3, 4 or 6 as its first digit. %25 counts as an escape
+// only if it is part of a longer one.
 var escapes = func() (t [5][256]uint16) {
 	const hex = "0123456789abcdefABCDEF"
 	for bit, kind := range [][5]string{
@@ -88,9 +87,9 @@ var escapes = func() (t [5][256]uint16) {
 	return t
 }()
 
-// unescapeLong decodes %XX and the \u00XX of JSON. What comes out may be part
-// of a further %XX, as in %252E, %25%32%45 and %2\u0045 for a dot; layers says
-// how often it was percent-encoded, 0 for what was not.
+// unescapeLong decodes the %XX, or the \u00XX of JSON, that text begins with. If the result is
+// part of another %XX, as in %252E, %25%32%45 and %2\u0045 for a dot, it decodes that as well.
+// layers is how often the byte was percent-encoded, 0 for not at all.
 func unescapeLong(text []byte) (c byte, width, layers int) {
 	// Most escapes are plain ones, or none.
 	switch c = text[0]; {
@@ -132,7 +131,7 @@ func mayBeDigit(text []byte) bool {
 	return nibble[text[0]] != notHex || text[0] == '\\'
 }
 
-// unescapeNested is unescapeLong for any text.
+// unescapeNested is unescapeLong without its shortcuts.
 func unescapeNested(text []byte) (c byte, width, layers int) {
 	c, width = text[0], 1
 	if c == '\\' {
@@ -159,7 +158,8 @@ func unescapeNested(text []byte) (c byte, width, layers int) {
 	return c, width, 0
 }
 
-// unescapeDigit reads the value of a digit of %XX, which may be an escape itself.
+// unescapeDigit returns the value of a digit of %XX, notHex for none. The digit may be an
+// escape itself.
 func unescapeDigit(text []byte) (value byte, width, layers int) {
 	c := text[0]
 	if c != '%' && c != '\\' {
@@ -172,7 +172,7 @@ func unescapeDigit(text []byte) (value byte, width, layers int) {
 	return nibble[d], width, layers
 }
 
-// unescapeOne decodes one escape, once.
+// unescapeOne decodes the escape that text begins with, one layer of it.
 func unescapeOne(text []byte) (c byte, width int) {
 	switch {
 	case text[0] == '%' && len(text) >= 3:
@@ -207,5 +207,5 @@ var nibble = func() (t [256]uint8) {
 	return t
 }()
 
-// notHex has all bits, so that it stays in an or.
+// notHex has all bits set, so that or-ing it with a digit gives notHex.
 const notHex = 0xff

@@ -2,8 +2,8 @@ package guard
 
 import "hushpipe/filter/pseudonym"
 
-// found is an address in a run: run[start:end], end 0 for none. Where exact is
-// false there is one, but the run does not tell where it begins or ends.
+// found is the address run[start:end]; end is 0 for none. If exact is false, an address is in
+// run[start:end], but nothing marks where it begins or ends.
 type found struct {
 	start, end int
 	addr       pseudonym.Addr
@@ -30,28 +30,28 @@ func findAddr(run []byte) found {
 			double = double || i > 0 && run[start+i-1] == ':'
 		}
 	}
-	// A time of day has none of this.
+	// Only colons, or too few separators, as in a time of day.
 	if colons == end-start || dots < 3 && colons < 7 && !double {
 		return found{}
 	}
 	if a, ok := pseudonym.ParseAddr(run[start:end]); ok {
 		return found{start, end, a, true}
 	}
-	// An IPv6 address, its last two groups dotted perhaps, and more beside it.
+	// An IPv6 address with something beside it. Its last two groups may be dotted.
 	if colons >= 7 || colons == 6 && dots >= 3 || double {
 		return found{start, end, pseudonym.Addr{}, false}
 	}
 	return findDotted(run, start, end)
 }
 
-// nextAddr returns the next address of a run, behind one that ends at from. An
-// IPv6 address takes its whole run, so that only dotted quads follow.
+// nextAddr returns the next address of a run, after one that ends at from. It is a dotted quad,
+// since an IPv6 address takes up its whole run.
 func nextAddr(run []byte, from int) found {
 	return findDotted(run, from, len(run))
 }
 
-// findDotted looks for dotted quads in run[start:end], which holds no IPv6
-// address. Digits and dots stand between colons and letters.
+// findDotted returns the first dotted quad in run[start:end], which holds no IPv6 address. It
+// tries each stretch of digits and dots.
 func findDotted(run []byte, start, end int) found {
 	for i := start; i < end; i++ {
 		if class[run[i]]&inDigit == 0 {
@@ -75,8 +75,8 @@ func findDotted(run []byte, start, end int) found {
 	return found{}
 }
 
-// hasQuad reports whether four numbers of a row of dotted ones could be an
-// address: too many numbers, leading zeros, or digits glued to its ends.
+// hasQuad reports whether four numbers in a row of dotted ones could be an address. The row as
+// a whole is none: it has too many numbers, leading zeros, or digits glued to its ends.
 func hasQuad(row []byte) bool {
 	groups, n, val := 0, 0, 0
 	for i := 0; i <= len(row); i++ {
@@ -93,7 +93,7 @@ func hasQuad(row []byte) bool {
 		case groups >= 3:
 			return true // 1.2.3.4567 may be 1.2.3.45 and more
 		default:
-			groups = 1 // as the last digits of a longer number, the first of a quad
+			groups = 1 // the last digits of a longer number can begin a quad
 		}
 		if groups >= 4 {
 			return true

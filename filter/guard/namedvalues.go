@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// value adds the value behind the ':' or '=' at i, if a key of clients stands
-// before it, and returns where to go on.
+// value adds the value after the ':' or '=' at i if a client key precedes it. It returns where
+// find continues.
 func (n *names) value(i int) int {
 	line := n.line
 	end := i
@@ -32,7 +32,7 @@ func (n *names) value(i int) int {
 		return i + 1
 	}
 	if !quoted && start > 0 && !isBlank(line[start-1]) && !isOpening(line[start-1]) && line[start-1] != ',' && line[start-1] != '|' {
-		return i + 1 // of a URL, for one
+		return i + 1 // in a URL, for example
 	}
 	is, list := n.isKey(line[start:end], quoted)
 	if !is && !broken {
@@ -66,9 +66,8 @@ func (n *names) value(i int) int {
 	}
 }
 
-// isBrokenKey reports whether what looks like a key from start on is not one, or the end
-// of one: the line goes on in it behind a piece of another. No quote opens before it,
-// or a colon stands before that quote.
+// isBrokenKey reports whether the apparent JSON key at start is no whole key, since a piece of
+// another line precedes it: no quote opens it, or a colon precedes that quote.
 func (n *names) isBrokenKey(start int) bool {
 	if start == 0 || n.line[start-1] != '"' {
 		return start > 0
@@ -82,8 +81,8 @@ func (n *names) isBrokenKey(start int) bool {
 
 func isKeyByte(c byte) bool { return class[c]&inName != 0 || c == '@' }
 
-// isKey reports whether a key is one of clients, or, of a JSON line, the end of
-// one at least: the beginning may stand in another line.
+// isKey reports whether a key names clients, and whether its value is a list. A quoted key may
+// be only the end of one, since its beginning may be in another line.
 func (n *names) isKey(key []byte, quoted bool) (is, list bool) {
 	if len(key) > 0 && !n.keys.MayEnd(key[len(key)-1]) {
 		return false, false
@@ -102,7 +101,8 @@ func (n *names) isKey(key []byte, quoted bool) (is, list bool) {
 	return false, false
 }
 
-// jsonValue adds a value of a JSON line, or the strings of an array.
+// jsonValue adds the JSON value at line[at], or the strings of an array, and returns where find
+// continues. slashes is as in quotedValue.
 func (n *names) jsonValue(at, slashes int, list bool) int {
 	line := n.line
 	if at < len(line) && line[at] == '[' {
@@ -138,8 +138,8 @@ func (n *names) jsonValue(at, slashes int, list bool) int {
 	return beforeColon(line, at, stop)
 }
 
-// beforeColon is where to go on behind the value line[start:end]: it is a key itself,
-// perhaps.
+// beforeColon returns where find continues after the value line[start:end]. A value that ends
+// in a colon may itself be a key.
 func beforeColon(line []byte, start, end int) int {
 	if end > start && line[end-1] == ':' {
 		return end - 1
@@ -147,8 +147,9 @@ func beforeColon(line []byte, start, end int) int {
 	return end
 }
 
-// quotedValue adds the value in quotes, written with so many backslashes, at
-// line[at], and returns where its last quote stands, or its backslashes.
+// quotedValue adds the value whose opening quote is line[at]. slashes is how many backslashes
+// precede each of its quotes. It returns the offset of the closing quote, or of its
+// backslashes, and len(line) if the value has none.
 func (n *names) quotedValue(at, slashes int, list bool) int {
 	line := n.line
 	start, stop := at+1, len(line)

@@ -9,62 +9,63 @@ import (
 	"hushpipe/format"
 )
 
-// A client's host name is a word like any other. In a malformed line only its
-// place can tell it, and what is replaced is whatever stands there:
+// A client's host name is a word like any other: in a malformed line only its position
+// identifies it. These positions are replaced, whatever they hold:
 //
-//   - at the beginning of the line, each word before the first " - " or time
-//     stamp; without either, the first two words; behind a time stamp that the
-//     line begins with, the next two, unless a level or a process follows it,
-//     as in error logs, or a level of PHP;
-//   - anywhere, since one line can be written into another: the word before " -",
-//     with the words of a list that it ends; and the two before a time stamp in
-//     brackets, unless what stands there is a user, behind " - ";
-//   - the peer behind "[client " and "[remote ", and behind these words alone
-//     where it looks like a host;
-//   - the value of each key of clients, "KEY": and KEY: and KEY=, closed or not;
-//   - what one line that was written into another has cut off: the word before
-//     ":PORT]" whose bracket does not open there, the one before ", server: ", and behind
-//     a '}' the end of a JSON value, or the value of the end of a key; and the value of
-//     what no quote opens, or follows a colon, in place of a key.
+//   - at the beginning of the line, each word before the first " - " or time stamp. Without
+//     either, the first two words. If the line begins with a time stamp, the next two words,
+//     unless a level or a process follows, as in error logs, or a level of PHP;
+//   - anywhere, since one line can be written into another: the word before " -", with the
+//     comma-separated list that it ends, and the two words before a time stamp in brackets,
+//     unless a " - " precedes them, since they then are a user;
+//   - the peer after "[client " and "[remote ", and after these words without a bracket if it
+//     looks like a host;
+//   - the value of each client key, written "KEY": or KEY: or KEY=, even if its closing quote
+//     is missing;
+//   - what is left of a line that another was written into: the word before ":PORT]" whose
+//     bracket does not open there, the word before ", server: ", the end of a JSON value after
+//     a '}', the value of a truncated key, and the value of a key that no quote opens or that
+//     follows a colon.
 //
-// Nothing tells the end of a name that goes on within a text of another line, as in
-// "user_agent":"Mozilla/5.0 (X1.example.net", or behind its quote: it stays.
+// One case is not covered: the rest of a name that continues inside a quoted text of another
+// line, as in "user_agent":"Mozilla/5.0 (X1.example.net", or right after it. Nothing marks it,
+// so it stays.
 //
-// Of a word, brackets, quotes and a port around it stay, and all of it does if it
-// has no letter, dot or colon, is a month before a day, or a level or a process
-// in brackets. A line that begins with '{' and a quote has no words but those of
-// another line in it.
+// Brackets, quotes and a port around a word stay. A word stays whole if it has no letter, dot
+// or colon, if it is a month before a day, or if it is a level or a process in brackets. In a
+// line that begins with '{' and a quote, the first rule does not apply.
 //
-// What a line can cost is bounded: past 6 names and one for each 64 bytes, the rest
-// of the line goes as well.
+// The cost of a line is bounded: past 6 names and one for each 64 bytes, the rest of the line
+// is replaced as well.
 
-// names finds the places of one line.
+// names finds the client names in one malformed line.
 type names struct {
 	keys   format.ClientKeys
 	line   []byte
-	left   int    // how many may still be added
-	full   bool   // there were more, and the last one goes to the end of the line
-	looked int    // where wordsBefore has been
-	all    []span // by position
+	left   int    // spans that may still be added
+	full   bool   // past the limit: the last span extends to the end of the line
+	looked int    // wordsBefore has read line[:looked]
+	all    []span // sorted by position
 }
 
 // span is line[start:end].
 type span struct{ start, end int }
 
 const (
-	leadWords = 6   // of the beginning of a line that are replaced one by one
-	nearWords = 2   // where nothing tells how many words there are
-	maxReach  = 300 // of DNS 253 bytes, and a port
+	leadWords = 6   // at the beginning of a line, replaced one by one
+	nearWords = 2   // taken where nothing delimits them
+	maxReach  = 300 // bytes: a DNS name has at most 253, and a port follows
 	maxKeyLen = 48
 )
 
-// find sets n.all. In a known text nothing is found.
+// find sets n.all to the names of line. It skips the known texts, since nothing in them marks a
+// name.
 func (n *names) find(line []byte, known []knownSpan) {
 	n.line, n.left, n.full, n.looked, n.all = line, 6+len(line)/64, false, 0, n.all[:0]
 	n.lead()
 	for i, stamp := 0, 0; !n.full; {
 		for len(known) > 0 && known[0].start < i {
-			known = known[1:] // a name goes into it
+			known = known[1:] // a name extends into it
 		}
 		to := len(line)
 		if len(known) > 0 {
@@ -118,8 +119,8 @@ var nameStops = [256]bool{' ': true, '\t': true, ':': true, '=': true, ']': true
 
 var dashes, peerWord, nginxServer = []byte(" - "), []byte("client"), []byte("server: ")
 
-// pieceBehind adds what stands between the end of a JSON object and a quote: a value,
-// or the end of one, that the object was written before.
+// pieceBehind adds the text from start, after the end of a JSON object, up to a quote. It is a
+// value, or the end of one, of a line that the object was written into.
 func (n *names) pieceBehind(start int) {
 	for start < len(n.line) && (n.line[start] == ':' || n.line[start] == '"') {
 		start++
@@ -143,8 +144,8 @@ func (n *names) lead() {
 	if end < 0 {
 		end = len(line)
 	}
-	bounded := end < len(line) // the lead is, by " - " or a stamp
-	searched := false          // for a stamp behind the first words
+	bounded := end < len(line) // " - " or a stamp ends the lead
+	searched := false          // a stamp was searched for after the first words
 	stamped := false           // the line begins with a stamp
 	words, named := 0, false
 	for i := 0; i < end; {
@@ -210,12 +211,12 @@ func (n *names) lead() {
 	}
 }
 
-// isClock reports whether a word is a time of day, as syslog has it before the host.
+// isClock reports whether a word is a time of day, which syslog writes before the host.
 func isClock(word []byte) bool {
 	return len(word) == len("07:23:55") && word[2] == ':' && word[5] == ':' && isBare(word[:2]) && isBare(word[3:5]) && isBare(word[6:])
 }
 
-// IsObject reports whether line begins as a JSON object does.
+// IsObject reports whether line begins like a JSON object.
 func IsObject(line []byte) bool {
 	if len(line) == 0 || line[0] != '{' {
 		return false
@@ -224,8 +225,7 @@ func IsObject(line []byte) bool {
 	return len(line) == 0 || line[0] == '"'
 }
 
-// stampIn returns where in line[from:] the first time stamp begins, -1 for
-// nowhere.
+// stampIn returns the offset of the first time stamp in line[from:], or -1. from must not be 0.
 func stampIn(line []byte, from int) int {
 	for i := from; i < len(line); i++ {
 		if MayBeginStamp(line[i]) && class[line[i-1]]&inHex == 0 && beginsStamp(line[i:]) {
@@ -237,8 +237,8 @@ func stampIn(line []byte, from int) int {
 	return -1
 }
 
-// groupLen is the length of the level, process or priority that b begins with, in
-// brackets: [core:error], [pid 12:tid 34], [12], <134>; 0 for none.
+// groupLen returns the length of the bracketed level, process or priority that b begins with,
+// as in [core:error], [pid 12:tid 34], [12] and <134>, or 0 for none.
 func groupLen(b []byte) int {
 	closing := byte(']')
 	switch b[0] {
@@ -280,7 +280,7 @@ func beginsPHP(message []byte) bool {
 	return false
 }
 
-// isLevel knows the levels of httpd and nginx.
+// isLevel reports whether b is a log level of httpd or nginx.
 func isLevel(b []byte) bool {
 	if len(b) == len("trace1") && class[b[5]]&inDigit != 0 {
 		b = b[:5]
@@ -292,7 +292,8 @@ func isLevel(b []byte) bool {
 	return false
 }
 
-// isBare reports whether a word has nothing of a name: no letter, dot or colon.
+// isBare reports whether a word can be neither a name nor an address: it is ASCII, and has no
+// letter and none of . : % \ _.
 func isBare(word []byte) bool {
 	for _, c := range word {
 		if !bare[c] {
@@ -309,7 +310,7 @@ var bare = func() (t [256]bool) {
 	return t
 }()
 
-// isRun reports whether all of a word is replaced as a run.
+// isRun reports whether a word is one run, which appendRuns replaces.
 func isRun(word []byte) bool {
 	seps := 0
 	for i := 0; i < len(word); {
@@ -338,15 +339,15 @@ func isClosing(c byte) bool {
 	return c == ']' || c == ')' || c == '}' || c == '>' || c == '"' || c == '\'' || c == ',' || c == ';' || c == ':'
 }
 
-// add adds line[start:end], but for what is in an earlier span.
+// add adds line[start:end], without what an earlier span covers.
 func (n *names) add(start, end int) {
 	to := len(n.all)
 	for to > 0 && n.all[to-1].start >= end {
-		to-- // lead has been further
+		to-- // lead found it, further on
 	}
 	at := to
 	for at > 0 && n.all[at-1].start > start {
-		at-- // and has found a part of it
+		at-- // lead found a part of this span: merge them
 		end = max(end, n.all[at].end)
 	}
 	if at > 0 {
@@ -369,7 +370,7 @@ func (n *names) add(start, end int) {
 	}
 }
 
-// word adds what may be a name of the word line[start:end].
+// word adds the word line[start:end] without what core strips, unless it cannot be a name.
 func (n *names) word(start, end int) {
 	start, end = n.core(start, end)
 	if !isBare(n.line[start:end]) && !n.isDate(start, end) {
@@ -377,7 +378,7 @@ func (n *names) word(start, end int) {
 	}
 }
 
-// client adds line[start:end], which can only be a client's.
+// client adds line[start:end], which is in a client's place, so that even a number counts.
 func (n *names) client(start, end int) {
 	start, end = n.core(start, end)
 	if word := n.line[start:end]; string(word) != "-" && string(word) != "null" {
@@ -385,8 +386,8 @@ func (n *names) client(start, end int) {
 	}
 }
 
-// pieces adds line[start:end] without the addresses in it that stand apart, which
-// have pseudonyms of their own.
+// pieces adds line[start:end] except for separate addresses in it, which get their own
+// pseudonyms.
 func (n *names) pieces(start, end int) {
 	word := n.line[start:end]
 	if isRun(word) {
@@ -398,7 +399,7 @@ func (n *names) pieces(start, end int) {
 		if _, ok := pseudonym.ParseAddr(word[s.start:s.end]); !ok || glued {
 			continue
 		}
-		// What is beside it stays, so that its pseudonym ends there.
+		// Keep the byte on each side, which delimits the pseudonym of the address.
 		if before := max(s.start-1, kept); !isBare(word[kept:before]) {
 			n.add(start+kept, start+before)
 		}
@@ -409,8 +410,8 @@ func (n *names) pieces(start, end int) {
 	}
 }
 
-// core returns the word without brackets, quotes and the like around it, and
-// without a port or the number of a process.
+// core strips brackets, quotes and punctuation from both ends of line[start:end], and a port or
+// the number of a process from its end.
 func (n *names) core(start, end int) (int, int) {
 	for start < end && isOpening(n.line[start]) {
 		start++
@@ -451,11 +452,11 @@ func (n *names) isDate(start, end int) bool {
 	return class[next]&inDigit != 0 || next == ' ' || at >= len("JanFebMarAprMayJunJulAugSepOctNovDec") && next >= 'A' && next <= 'Z'
 }
 
-// wordsBefore adds the words before the blank at i, and those of a list that
-// the first of them ends, as of X-Forwarded-For.
+// wordsBefore adds that many words before the blank at i. If the first of them ends a
+// comma-separated list, as in X-Forwarded-For, it adds the rest of the list too.
 func (n *names) wordsBefore(i, words int) {
-	// What an earlier call has looked at is added, or nothing of a name: looking again
-	// would take a time that grows with the square of the line.
+	// What an earlier call read is already added, or holds no name. Reading it again would make
+	// the time quadratic in the length of the line.
 	line, from := n.line, n.looked
 	if len(n.all) > 0 {
 		from = max(from, n.all[len(n.all)-1].end)
@@ -474,7 +475,7 @@ func (n *names) wordsBefore(i, words int) {
 		for start > from && isClosing(line[start-1]) {
 			start--
 		}
-		for start > from && !isBlank(line[start-1]) && line[start-1] != '"' { // which no name has
+		for start > from && !isBlank(line[start-1]) && line[start-1] != '"' { // no name has a quote
 			start--
 		}
 		if start == end || start > from && line[start-1] == '"' {
@@ -506,8 +507,8 @@ func isPeer(text []byte) bool {
 	return false
 }
 
-// peer adds what stands behind the blank at i, before which a word says that it
-// is a client, and returns where to go on.
+// peer adds the peer after the blank at i, which the word client or remote precedes. It returns
+// where find continues.
 func (n *names) peer(i int) int {
 	line := n.line
 	start := i + 1
@@ -532,8 +533,8 @@ func (n *names) peer(i int) int {
 	return start
 }
 
-// looksLikeHost reports whether a word of a message can be a host name: a comma
-// ends it, or a dot or a colon stands in it.
+// looksLikeHost reports whether a word of a message can be a host name: it ends in a comma, or
+// has a dot or a colon before its last byte.
 func looksLikeHost(word []byte) bool {
 	if len(word) == 0 {
 		return false
@@ -542,7 +543,7 @@ func looksLikeHost(word []byte) bool {
 	return last == ',' || bytes.ContainsAny(word[:len(word)-1], ".:")
 }
 
-// shortEnds are ends of client keys besides those that ClientKeys.Has knows: too short to
-// tell a key in a line that fits. Each ends as a built-in key does, see
-// ClientKeys.MayEnd.
+// shortEnds are more endings of client keys, which are too short to identify a key in a line
+// that fits a format, see ClientKeys.Has. Each has the last byte of a built-in key, as
+// ClientKeys.MayEnd requires.
 var shortEnds = [...]string{"ip", "addr", "address", "for", "xff"}

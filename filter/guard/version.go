@@ -5,25 +5,25 @@ import (
 	"strings"
 )
 
-// Versions of programs look like addresses. What stays as one is told by what stands
-// beside it, never by its numbers alone where they can be an address:
+// Versions of programs look like addresses. If the numbers can be an address, only the text
+// around them identifies a version. These stay:
 //
-//   - in a user agent, what follows a product and a slash (RFC 9110, section 10.1.5), or a
-//     product and more words between slashes, and rv:, as in Chrome/124.0.0.0,
-//     HTC/Desire/1.27.163.1 and rv:1.9.0.2. The word is no part of a URL;
-//   - in a user agent, behind the name of a product with a blank or nothing between, as in
-//     Linux 2.6.8.1 and UCBrowser8.3.0.154, what begins with a number of one digit. A name
-//     begins with a capital letter, and none is a word that announces an address;
-//   - in a user agent, of digits and dots, what has five numbers and more, or one past 255
-//     behind the first, since no address has;
-//   - in a malformed line, what follows a product and a slash, or rv:, unless it can be the
-//     client of a line that was written behind the slash: see isBrokenVersion.
+//   - in a user agent, numbers after a product and a slash (RFC 9110, section 10.1.5), after a
+//     product and more words between slashes, or after rv:, as in Chrome/124.0.0.0,
+//     HTC/Desire/1.27.163.1 and rv:1.9.0.2. The word must not be part of a URL;
+//   - in a user agent, numbers after the name of a product, with a blank or nothing between, as
+//     in Linux 2.6.8.1 and UCBrowser8.3.0.154. The first number must have one digit, and the
+//     name must begin with a capital letter and not be a word that announces an address;
+//   - in a user agent, digits and dots with five or more numbers, or with a number past 255
+//     after the first, since no address has either;
+//   - in a malformed line, numbers after a product and a slash, or after rv:, unless they can
+//     be the client of a line that was written after the slash: see isBrokenVersion.
 //
-// All else that reads as an address is replaced, as in http://192.0.2.1/, (192.0.2.1),
-// "for 192.0.2.1" and ip=192.0.2.1, and IPv6 wherever it stands.
+// Anything else that reads as an address is replaced, as in http://192.0.2.1/, (192.0.2.1),
+// "for 192.0.2.1" and ip=192.0.2.1. IPv6 is replaced everywhere.
 
-// maxProduct bounds how far the beginning of a word is looked for: a client may write
-// nothing but slashes and numbers.
+// maxProduct bounds the search for the beginning of a word, in bytes: a client may send nothing
+// but slashes and numbers.
 const maxProduct = 48
 
 // isVersion reports whether the run text[start:end] of a user agent is a version.
@@ -33,7 +33,7 @@ func isVersion(text []byte, start, end int) bool {
 		return revisionStart(text, start) >= 0 && isNumbers(text, start+1, end) && !endsClient(text[end:])
 	}
 	for from < end && isLetter(text[from]) {
-		from++ // the end of a name, as of UCWEB7.9.0.94
+		from++ // the end of a name, as in UCWEB7.9.0.94
 	}
 	switch {
 	case endsClient(text[end:]):
@@ -44,11 +44,11 @@ func isVersion(text []byte, start, end int) bool {
 	return isNoQuad(text, start, end)
 }
 
-// isBrokenVersion reports whether the run text[start:end] of a malformed line is the
-// version of a product. Another line may have been written behind the slash, and its
-// client then seems to be one. So what can end in an address is a version only where
-// the text goes on as it does behind one, or a quote or bracket closes; and what can end
-// in a piece of one only where nothing follows that stands behind a client.
+// isBrokenVersion reports whether the run text[start:end] of a malformed line is the version of
+// a product. If another line was written after the slash, its client looks like one. So a run
+// that can end in an address is a version only if the text continues as it does after a
+// version, or a quote or bracket closes. A run that can end in a piece of an address is one
+// only if nothing follows that follows a client.
 func isBrokenVersion(text []byte, start, end int) bool {
 	from, before := start, -1
 	if text[start] == ':' {
@@ -98,8 +98,8 @@ func isBrokenVersion(text []byte, start, end int) bool {
 	return !endsClient(rest[word:])
 }
 
-// endsClient reports whether what stands before rest can be the client of a line, or a word
-// behind it: an identity or a time stamp follows.
+// endsClient reports whether the text before rest can be the client of a line, or a word after
+// it: rest begins with an identity or a time stamp.
 func endsClient(rest []byte) bool {
 	return len(rest) > 1 && rest[0] == ' ' && (rest[1] == '[' || rest[1] == '-' && (len(rest) == 2 || rest[2] == ' '))
 }
@@ -109,9 +109,8 @@ func isNumbers(text []byte, start, end int) bool {
 	return start < end && class[text[start]]&inDigit != 0 && bytes.IndexByte(text[start:end], ':') < 0
 }
 
-// endsInQuad reports whether the last four numbers of a run can be the address of a
-// client: that has not three zeros at its end. The first of the four may have other digits
-// before it.
+// endsInQuad reports whether the last four numbers of a run can be a client's address, which
+// does not end in three zeros. The first of the four may have more digits before it.
 func endsInQuad(run []byte) bool {
 	numbers, end, zero := 0, len(run), true
 	for i := len(run); ; i-- {
@@ -133,8 +132,9 @@ func endsInQuad(run []byte) bool {
 	}
 }
 
-// wordStart returns where the word begins that text[:end] ends in, of the bytes of names
-// and slashes, -1 for one that is too long, and where its first slash stands.
+// wordStart returns the offsets of the last word of text[:end], which consists of name bytes
+// and slashes, and of the first slash in it, -1 for none. start is -1 if the word is too long,
+// or has two slashes in a row as a URL does.
 func wordStart(text []byte, end int) (start, slash int) {
 	start, slash = end, -1
 	for start > 0 && (class[text[start-1]]&inName != 0 || text[start-1] == '/') {
@@ -143,7 +143,7 @@ func wordStart(text []byte, end int) (start, slash int) {
 		}
 		if text[start] == '/' {
 			if slash == start+1 {
-				return -1, -1 // of a URL
+				return -1, -1 // a URL
 			}
 			slash = start
 		}
@@ -151,9 +151,9 @@ func wordStart(text []byte, end int) (start, slash int) {
 	return start, slash
 }
 
-// productStart returns where the product begins that text[:end] ends in, with a slash and
-// perhaps more words with one, -1 for none. It stands behind a blank, a quote or an opening
-// bracket, so that it is none of a URL; where more words follow, it has no dot, as a host has.
+// productStart returns the offset of the product that text[:end] ends in, as in "HTC/" and
+// "HTC/Desire/", or -1 for none. It begins the text or follows a byte of opensProduct, so it is
+// not part of a URL. If more words follow the product, it has no dot, unlike a host.
 func productStart(text []byte, end int) int {
 	if end < 2 || text[end-1] != '/' {
 		return -1
@@ -166,7 +166,7 @@ func productStart(text []byte, end int) int {
 	return start
 }
 
-// opensProduct reports whether c can stand before a product.
+// opensProduct reports whether c can precede a product.
 func opensProduct(c byte) bool {
 	switch c {
 	case ' ', '(', ';', ',', '"', '\'', '\n':
@@ -175,8 +175,8 @@ func opensProduct(c byte) bool {
 	return false
 }
 
-// behindName reports whether the numbers at from stand behind the name of a product, of
-// which the run from start on has the last letters, perhaps.
+// behindName reports whether the name of a product precedes the numbers at from. Its last
+// letters may be part of the run, which begins at start.
 func behindName(text []byte, start, from int) bool {
 	end := from
 	switch {
@@ -185,7 +185,7 @@ func behindName(text []byte, start, from int) bool {
 	case text[from-1] == ' ':
 		end--
 	case !isLetter(text[from-1]) && text[from-1] != '_':
-		return false // of an address with dashes, perhaps
+		return false // may be a dashed address
 	}
 	name := end
 	for name > 0 && class[text[name-1]]&inName != 0 {
@@ -206,8 +206,8 @@ func behindName(text []byte, start, from int) bool {
 	return 'A' <= text[name] && text[name] <= 'Z' && !announcesAddress(text[name:end])
 }
 
-// revisionStart returns where the "rv" begins that text[:end] ends in, as Gecko writes it
-// before its revision, -1 for none.
+// revisionStart returns the offset of the "rv" that text[:end] ends in, which Gecko writes
+// before its revision, or -1 for none.
 func revisionStart(text []byte, end int) int {
 	at := end - len("rv")
 	if at < 0 || string(text[at:end]) != "rv" || at > 0 && !opensProduct(text[at-1]) {
@@ -216,11 +216,10 @@ func revisionStart(text []byte, end int) int {
 	return at
 }
 
-// isNoQuad reports whether text[start:end] has five numbers and more, or one past 255
-// behind the first, and nothing but digits and dots. The first one may have other digits
-// before it. Neither may be part of an escape, nor of an address with dashes: what is
-// beside it then could be another address. Nor does it stand behind a word that announces
-// an address.
+// isNoQuad reports whether text[start:end] is digits and dots that cannot be an address: it has
+// five or more numbers, or one past 255 after the first. The first may have more digits before
+// it. No escape or dash may adjoin it, since with that it could be another address. Nor may it
+// follow a word that announces an address.
 func isNoQuad(text []byte, start, end int) bool {
 	if start > 0 && (isLetter(text[start-1]) || class[text[start-1]]&inEscape != 0 || text[start-1] == '-') ||
 		end < len(text) && (class[text[end]]&inEscape != 0 || text[end] == '-') {
@@ -244,8 +243,8 @@ func isNoQuad(text []byte, start, end int) bool {
 	return (numbers > 4 || large) && !behindAnnouncement(text, start)
 }
 
-// addressWords end the words behind which an address may stand, and shortWords are such
-// words.
+// addressWords are endings of words that announce an address, and shortWords are whole words
+// that do.
 var (
 	addressWords = [...]string{"ip", "ipv4", "addr", "address", "client", "remote", "host", "peer", "proxy", "user", "server", "node", "gateway", "forwarded"}
 	shortWords   = [...]string{"for", "from", "by", "via", "at", "to", "of"}
@@ -265,8 +264,8 @@ func announcesAddress(word []byte) bool {
 	return false
 }
 
-// behindAnnouncement reports whether a word that announces an address stands before
-// text[start:], with a byte between that is in no name, or two.
+// behindAnnouncement reports whether a word that announces an address precedes text[start:],
+// with at most two bytes between that are in no name.
 func behindAnnouncement(text []byte, start int) bool {
 	end := start
 	for end > 0 && start-end < 2 && class[text[end-1]]&inName == 0 {
