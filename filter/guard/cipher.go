@@ -10,19 +10,19 @@ import (
 	"hushpipe/format/machine"
 )
 
-// Cipher makes the pseudonyms of a day. It remembers the clients that it made some for
-// lately, as logs spell them.
+// Cipher makes the pseudonyms of a day. It caches those of the clients that it met lately, by
+// how the log spells them.
 type Cipher struct {
 	*pseudonym.Cipher
 	recent recent.Table[Client]
 	long   Client // the result of appendText for a text that is too long for an entry
 }
 
-// maxClients have 4 MiB of entries.
+// maxClients is how many clients are cached, in 4 MiB.
 const maxClients = 1 << 15
 
-// Client is an address as a log spells it, and what the mode makes of it. It fills two
-// cache lines. What the caller notes with a client stays until it makes room for another.
+// Client is an address as a log spells it, and what the mode makes of it. It fills two cache
+// lines. The caller's notes are kept until another client takes the entry.
 type Client struct {
 	Addr  pseudonym.Addr
 	Notes [3]uint64 // for the caller: of the rooms that it was counted in lately
@@ -37,13 +37,13 @@ func NewCipher(c *pseudonym.Cipher) *Cipher {
 	return &Cipher{Cipher: c, recent: recent.New[Client](maxClients)}
 }
 
-// Format writes no more than pseudonym.Cipher does, whatever the verb: a Cipher holds
+// Format writes no more than pseudonym.Cipher does, whatever the verb, since a Cipher holds
 // addresses.
 func (c *Cipher) Format(s fmt.State, _ rune) { io.WriteString(s, fmt.Sprint(c.Cipher)) }
 
 // AppendTo appends what the mode makes of the address.
 func (k *Client) AppendTo(dst []byte) []byte {
-	// All of the field is copied: a copy of a known length needs no branch.
+	// Copy the whole field: a copy of constant length needs no branch.
 	n := len(dst)
 	dst = slices.Grow(dst, maxPseudonym)
 	out := [maxPseudonym]byte(k.both[maxPseudonym:])
@@ -60,7 +60,7 @@ func (c *Cipher) PrefetchIndex(sum uint64) { machine.Prefetch(c.recent.Place(sum
 // Prefetch begins to load the entry of a spelling, by its hash, into the processor's cache.
 func (c *Cipher) Prefetch(sum uint64) { machine.Prefetch(c.recent.First(sum)) }
 
-// Find returns the Client that text spells, nil if text is no address, or none that was
+// Find returns the Client that text spells, or nil if text is no address or none that was
 // appended lately. sum is machine.Sum(text). The Client is valid until the next address is
 // appended.
 func (c *Cipher) Find(text []byte, sum uint64) *Client {
@@ -101,8 +101,8 @@ func (c *Cipher) appendText(dst, text []byte) ([]byte, *Client) {
 	return dst, k
 }
 
-// appendFound is AppendAddr for the address that text spells. It remembers the addresses
-// whose pseudonyms take long to compute.
+// appendFound is AppendAddr for the address that text spells. It caches addresses whose
+// pseudonyms take long to compute.
 func (c *Cipher) appendFound(dst, text []byte, a pseudonym.Addr) []byte {
 	if c.Cost(a) == 1 {
 		return c.AppendAddr(dst, a)

@@ -7,10 +7,9 @@ import (
 	"hushpipe/filter/treatment"
 )
 
-// AppendClient appends the pseudonym of a client field: an address, with or without
-// brackets, port and zone, or a host name, with or without port. All that is no address
-// counts as a name, and is replaced; only "-" and "" stay. It returns the client, nil for
-// none, valid until the next call.
+// AppendClient appends the pseudonym of a client field: an address, with or without brackets,
+// port and zone, or a host name, with or without port. Anything that is no address counts as a
+// name; only "-" and "" stay. It returns the client, nil for none, valid until the next call.
 func (g *Guard) AppendClient(dst, v []byte) ([]byte, *Client) {
 	if len(v) == 0 || len(v) == 1 && v[0] == '-' {
 		return append(dst, v...), nil
@@ -26,7 +25,7 @@ func (g *Guard) AppendClient(dst, v []byte) ([]byte, *Client) {
 		}
 		dst, a := g.Cipher.AppendNameAddr(dst, bare)
 		if a != g.named.Addr {
-			g.named = Client{Addr: a} // without the notes of another client
+			g.named = Client{Addr: a} // without another client's notes
 		}
 		return dst, &g.named
 	}
@@ -84,9 +83,9 @@ func isPort(v []byte) bool {
 	return v[0] == ':'
 }
 
-// AppendClientList appends a comma-separated list of client fields, such as
-// X-Forwarded-For, and returns the first client. counted is whether that one is counted, so
-// that the bounds do not apply to it.
+// AppendClientList appends a comma-separated list of client fields, such as X-Forwarded-For,
+// and returns the first client. counted is whether that is the counted client, to whom the
+// bounds do not apply.
 func (g *Guard) AppendClientList(dst, v []byte, counted bool) ([]byte, *Client) {
 	var first, c *Client
 	l := list{n: bytes.Count(v, comma) + 1, ends: 8}
@@ -115,9 +114,9 @@ func (g *Guard) AppendClientList(dst, v []byte, counted bool) ([]byte, *Client) 
 
 var comma = []byte{','}
 
-// list is a list of clients. The middle of a long list is struck out: a server believes the
-// last elements (mod_remoteip), and people read the first ones, which any client can write.
-// So the first half may use only half of the bounds.
+// list is a list of clients. The middle of a long list is struck out: a server trusts the last
+// elements (mod_remoteip), and people read the first ones, which any client can write. So the
+// first half may use only half of the bounds.
 type list struct {
 	n    int // elements
 	ends int // elements that are kept at each end
@@ -125,7 +124,8 @@ type list struct {
 	growth, work int // reserved for the second half
 }
 
-// reach reports whether the element i is kept. It is called for each element in turn.
+// reach reports whether the element i is kept. The caller must call it for each element in
+// turn.
 func (g *Guard) reach(l *list, i int) bool {
 	if i == 0 && l.n > 1 {
 		l.growth, l.work = g.growth/2, g.work/2
@@ -151,8 +151,8 @@ func (g *Guard) appendElement(dst, elem []byte, counted bool) ([]byte, *Client) 
 	return append(dst, elem[end:]...), c
 }
 
-// Unwrap returns where in an element of a list the client is, without the blanks and quotes
-// around it.
+// Unwrap returns the offsets in an element of a list of the client in it, without the blanks
+// and quotes around it.
 func Unwrap(elem []byte) (start, end int) {
 	end = len(elem)
 	for n := 1; start < end && n > 0; start += n {

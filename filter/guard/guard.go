@@ -1,16 +1,15 @@
-// Package guard implements what may be written of a text: it replaces the addresses in it,
-// and a client's host name, by pseudonyms of the day, and strikes out secrets. The rewriter
-// of package filter passes it the fields of a line one by one, and a malformed line whole;
+// Package guard rewrites a text so that it may be stored: it replaces the addresses in it, and
+// a client's host name, by pseudonyms of the day, and strikes out secrets. The rewriter of
+// package filter passes it the fields of a line one by one, and a malformed line whole;
 // freetext passes it what a person typed.
 //
-// It is cut at the text: it knows no formats of lines, no days and no streams. A [Guard]
-// has what it needs for one line at a time, from Begin to the next Begin. A [Cipher] has
-// the pseudonyms of one day, with the clients that it met lately, until the day's key is
-// another. What a Guard returns of a [Client] is valid until the next call of the same
-// Guard or Cipher.
+// The package deals with texts only, not with line formats, days or streams. A [Guard] holds
+// the state of one line, from one Begin to the next. A [Cipher] makes the pseudonyms of one day
+// under one key, and caches the clients that it met lately. A [Client] that a Guard returns is
+// valid until the next call of the same Guard or Cipher.
 //
-// All methods append, and allocate nothing once their buffers have grown. None of them may
-// be called by two goroutines at once.
+// All methods append, and allocate nothing once their buffers have grown. None of them may be
+// called by two goroutines at once.
 package guard
 
 import (
@@ -21,11 +20,11 @@ import (
 	"hushpipe/format/machine"
 )
 
-// The leak guard replaces every address in a text, at its position. It looks at runs: the
-// longest stretches of hexadecimal digits, dots and colons. A run that is an address, perhaps
-// with a port or punctuation around it, is replaced by the address's pseudonym. A run in
-// which digits adjoin an address, so that nobody can tell where it begins, is replaced whole.
-// "::" alone is nobody's address, and stays.
+// The leak guard replaces every address in a text, in place. It looks at runs: the longest
+// stretches of hexadecimal digits, dots and colons. If a run is an address, perhaps with a port
+// or punctuation around it, the address's pseudonym replaces the address. If digits adjoin an
+// address, so that nobody can tell where it begins, the whole run is replaced. "::" alone is
+// nobody's address, and stays.
 
 const (
 	inDigit = 1 << iota
@@ -59,11 +58,10 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
-// IsRunByte reports whether c can be a part of an address: whether it is a hexadecimal
-// digit, a dot or a colon.
+// IsRunByte reports whether c can be part of an address: a hexadecimal digit, a dot or a colon.
 func IsRunByte(c byte) bool { return class[c]&(inHex|inSep) != 0 }
 
-// IsNameByte reports whether c can be a part of a product's name, or of a host's.
+// IsNameByte reports whether c can be part of the name of a product or a host.
 func IsNameByte(c byte) bool { return class[c]&inName != 0 }
 
 // Guard rewrites the texts of one line under one day's cipher, within the bounds that Begin
@@ -90,14 +88,14 @@ func New(keys format.ClientKeys, texts *QuotedTexts) Guard {
 
 // brokenLine is the state of a malformed line.
 type brokenLine struct {
-	quoted *QuotedTexts // nil: nothing is cached, the plain reference
+	quoted *QuotedTexts // nil: nothing is cached, which gives the same output
 	known  []knownSpan  // cached texts in the line, by position
-	stamps []Stamp      // in it, see appendStamps
+	stamps []Stamp      // its time stamps, see appendStamps
 	names  names
 	nth    int    // index in names.all of the next name
 	at     int    // offset in the line of the text that is appended
 	text   []byte // the line without its NUL bytes, if it had any
-	raw    []byte // the rest of the line with them that was not appended yet; nil if it had none
+	raw    []byte // the line with its NUL bytes, from the first byte not yet appended; nil if it has none
 	rawAt  int    // where in text raw begins
 }
 
@@ -127,7 +125,7 @@ func (g *Guard) appendText(dst, text []byte, as strictness) []byte {
 		return g.appendBroken(dst, text)
 	}
 	if machine.CannotHoldAddress(text, '%') {
-		return append(dst, text...) // there is no stop
+		return append(dst, text...) // nextStop would find nothing
 	}
 	at := nextStop(text, 0, stopRun|stopEscape|stopDashed)
 	if at == len(text) {
@@ -143,19 +141,19 @@ func (g *Guard) appendText(dst, text []byte, as strictness) []byte {
 }
 
 // What nextStop can stop at. Its state counts the dots of a run in the lowest four bits, the
-// colons in the next four, and dashes between digits in the highest four. Each count begins
-// where the third dot, the second colon and the third dash set the highest of its bits.
+// colons in the next four, and dashes between digits in the highest four. Each count starts so
+// that the third dot, second colon or third dash sets its highest bit.
 const (
 	stopRun    = 8 | 8<<4 // enough separators for an address
 	stopEscape = 1 << 8
-	stopSecret = 1 << 9 // before it may be the name of a parameter with a secret, or a user
+	stopSecret = 1 << 9 // '=' or '@': the name of a secret parameter, or a user, may precede it
 	stopDashed = 8 << 10
 	noRun      = 8 - 3 | (8-2)<<4 | noDashes
 	noDashes   = (8 - 3) << 10
 )
 
-// steps has for each byte a mask of the bits of nextStop's state that stay (upper half) and
-// what is added to them (lower half).
+// steps[c] is how the byte c changes nextStop's state: a mask of the bits to keep (upper half)
+// and what to add to them (lower half).
 var steps = func() (t [256]uint32) {
 	for c := range t {
 		t[c] = noRun
@@ -176,7 +174,7 @@ var steps = func() (t [256]uint32) {
 	return t
 }()
 
-// nextStop returns where in text[from:] the first of stops is, len(text) for nowhere. Most
+// nextStop returns the offset of the first of stops in text[from:], len(text) for none. Most
 // texts have none, so the loop has no branch that would be mispredicted.
 func nextStop(text []byte, from int, stops uint32) int {
 	state := uint32(noRun)
@@ -195,7 +193,7 @@ func (g *Guard) appendRaw(dst, text []byte, as strictness) []byte {
 	return g.appendFrom(dst, text, as, nextStop(text, 0, stopRun))
 }
 
-// appendFrom is appendRaw for a text with its first stop at i.
+// appendFrom is appendRaw for a text whose first stop is at i.
 func (g *Guard) appendFrom(dst, text []byte, as strictness, i int) []byte {
 	kept := 0
 	for ; i < len(text); i = nextStop(text, i, stopRun) {
@@ -223,10 +221,11 @@ func (g *Guard) appendFrom(dst, text []byte, as strictness, i int) []byte {
 	return g.appendPlain(dst, text[kept:])
 }
 
-// appendEscaped is appendText for a text with %XX or \u00XX escapes. It looks for addresses
-// in the decoded text, and in what it keeps once more undecoded, since a percent sign may be
-// no escape. Where escapes are nested, it also looks at what it keeps with each escape
-// decoded once: %2%37.0.2.1 can be read as %27.0.2.1, as 7.0.2.1 and as 27.0.2.1.
+// appendEscaped is appendText for a text with %XX or \u00XX escapes. It searches the decoded
+// text for addresses, and then what it keeps once more undecoded, since a percent sign may be
+// no escape. If escapes are nested, it also searches what it keeps with each escape decoded
+// once: %2%37.0.2.1 can be read as %27.0.2.1, as 7.0.2.1 and as 27.0.2.1. once selects that
+// search.
 func (g *Guard) appendEscaped(dst, text []byte, as strictness, once bool) []byte {
 	kept, nested := 0, false
 	for i := 0; i < len(text); {
@@ -302,7 +301,7 @@ func (g *Guard) decode(text []byte, start, end int, once bool) {
 	g.pos = append(g.pos, end)
 }
 
-// appendKept appends what appendEscaped keeps of a text.
+// appendKept appends what appendEscaped keeps of a text, after another search for addresses.
 func (g *Guard) appendKept(dst, text []byte, as strictness, nested bool) []byte {
 	if !nested {
 		return g.appendRaw(dst, text, as)
@@ -313,7 +312,7 @@ func (g *Guard) appendKept(dst, text []byte, as strictness, nested bool) []byte 
 	return dst
 }
 
-// appendFound appends the pseudonym of an address that replaces width bytes of a text, or
+// appendFound appends the pseudonym of the address a, which replaces width bytes of a text, or
 // "-" past the bounds.
 func (g *Guard) appendFound(dst, run []byte, a found, width int) []byte {
 	if !g.affords(width) || g.found == 0 || !a.exact && len(run) > MaxName {

@@ -9,15 +9,15 @@ import (
 	"hushpipe/format/civil"
 )
 
-// A malformed line fits no format: garbage, a line of another log, or two long lines that
-// were written into each other, which can cut an address in two. Nothing in it can be
-// trusted to be what it seems. So every run of hexadecimal digits, dots and colons with two
-// separators is replaced, except in well-formed time stamps, and so is whatever is in the
-// place of a client's name, see names.
+// A malformed line fits no format: it is garbage, a line of another log, or two long lines that
+// were written into each other, which can cut an address in two. Nothing in it is certain to be
+// what it seems. So every run of hexadecimal digits, dots and colons with two separators is
+// replaced, except in well-formed time stamps, and so is whatever is in the place of a client's
+// name, see names.
 
 // ReadMalformed reads a malformed line, for AppendMalformed. raw is the line with its NUL
-// bytes, nil if it has none. It returns the newest date of the line's time stamps: an old
-// date that a client made up cannot make the line expire.
+// bytes, nil if it has none. It returns the newest date of the line's time stamps, so that an
+// old date that a client made up cannot make the line expire.
 func (g *Guard) ReadMalformed(line, raw []byte) (day civil.Day, ok bool) {
 	g.raw, g.rawAt = raw, 0
 	g.know(line)
@@ -33,11 +33,11 @@ func (g *Guard) FindStamps(line []byte) {
 }
 
 // Stamps returns the time stamps of the line that FindStamps or ReadMalformed read last,
-// those that begin within another one included. It is valid until the next of these calls.
+// including those that begin within another one. It is valid until the next of these calls.
 func (g *Guard) Stamps() []Stamp { return g.stamps }
 
-// AppendMalformed appends the malformed line that ReadMalformed read last, with its NUL
-// bytes. Begin has to be called before.
+// AppendMalformed appends the malformed line that ReadMalformed read last, with its NUL bytes.
+// The caller must have called Begin.
 func (g *Guard) AppendMalformed(dst, line []byte, r *treatment.Redact) []byte {
 	g.names.find(line, g.known)
 	g.nth = 0
@@ -46,7 +46,7 @@ func (g *Guard) AppendMalformed(dst, line []byte, r *treatment.Redact) []byte {
 	return dst
 }
 
-// appendBroken appends a text of a malformed line, which begins at offset g.at of it.
+// appendBroken appends a text of a malformed line, which begins at offset g.at of the line.
 func (g *Guard) appendBroken(dst, text []byte) []byte {
 	at, end := g.at, g.at+len(text)
 	for g.nth < len(g.names.all) {
@@ -60,14 +60,14 @@ func (g *Guard) appendBroken(dst, text []byte) []byte {
 		}
 		at = min(max(at, name.end), end)
 		if name.end > end {
-			break // it goes on in the next text, and was written
+			break // the next text has the rest of it, which is already replaced
 		}
 		g.nth++
 	}
 	return g.appendRuns(dst, text[at-g.at:], at)
 }
 
-// appendPlaced appends the pseudonym of a text in a client's place, "-" past the bounds.
+// appendPlaced appends the pseudonym of a text in a client's place, or "-" past the bounds.
 func (g *Guard) appendPlaced(dst, name []byte) []byte {
 	switch {
 	case g.Cipher.KeepsAddresses():
@@ -82,8 +82,8 @@ func (g *Guard) appendPlaced(dst, name []byte) []byte {
 	return dst
 }
 
-// appendRuns appends a text of a malformed line that has no names, and begins at offset at
-// of the line.
+// appendRuns appends a text of a malformed line that has no names. at is its offset in the
+// line.
 func (g *Guard) appendRuns(dst, text []byte, at int) []byte {
 	kept := 0
 	for s := (runs{text: text, at: at, known: g.known}); s.next(); {
@@ -116,9 +116,9 @@ func (g *Guard) appendRuns(dst, text []byte, at int) []byte {
 	return g.appendKeptOf(dst, text[kept:], at+kept)
 }
 
-// bareRun returns the address that a run is but for a port behind IPv4, and the dots and
-// colons of a sentence around it: it has the same pseudonym as elsewhere. Of any other
-// run it returns all, as no exact address.
+// bareRun returns the address in a run that has nothing else but a port after IPv4, or the dots
+// and colons of a sentence, so that it gets the same pseudonym as elsewhere. Any other run it
+// returns whole, as no exact address.
 func bareRun(run []byte) found {
 	start, end := 0, len(run)
 	for start < end && run[start] == '.' || start+1 < end && run[start] == ':' && run[start+1] != ':' {
@@ -137,9 +137,9 @@ func bareRun(run []byte) found {
 	return found{end: len(run)}
 }
 
-// namesNobody reports whether the run text[start:end] is no part of an address: it has
-// no digit, hexadecimal ones included, is a time of day, a version, two colons between
-// words, as in Foo::bar, or a number between them that no group of IPv6 can be, as in
+// namesNobody reports whether the run text[start:end] is no part of an address: it has no
+// digit, hexadecimal ones included; it is a time of day or a version; or, between words, it is
+// two colons, as in Foo::bar, or a number that no group of IPv6 can be, as in
 // error:0A000086:SSL.
 func namesNobody(text []byte, start, end int) bool {
 	run := text[start:end]
@@ -150,17 +150,17 @@ func namesNobody(text []byte, start, end int) bool {
 	return len(bytes.Trim(run, ".:")) == 0 || isQualified(text, start, end) || isErrorCode(text, start, end) || isBrokenVersion(text, start, end)
 }
 
-// isErrorCode reports whether text[start:end] is a colon, a number of OpenSSL's and another
-// colon, between words.
+// isErrorCode reports whether text[start:end] is an OpenSSL error number between two colons,
+// with words around them.
 func isErrorCode(text []byte, start, end int) bool {
 	const size = len(":0A000086:")
 	return end-start == size && text[start] == ':' && text[end-1] == ':' && !bytes.ContainsAny(text[start+1:end-1], ".:") &&
 		isWordByte(text, start-1) && isWordByte(text, end)
 }
 
-// isQualified reports whether text[start:end] is "::" with letters around it, without a
-// digit or another separator, that goes on as a word on one side at least: no address
-// has another letter beside it.
+// isQualified reports whether text[start:end] is the "::" of a qualified name, with at most
+// letters around it. On one side at least the name must continue with a letter that is no
+// hexadecimal digit, which no address has beside it.
 func isQualified(text []byte, start, end int) bool {
 	colons := bytes.Index(text[start:end], []byte("::"))
 	if colons < 0 {
@@ -174,7 +174,7 @@ func isQualified(text []byte, start, end int) bool {
 	return isWordByte(text, start-1) || isWordByte(text, end)
 }
 
-// isWordByte reports whether text[i] is a letter past f, or '_', and no part of an escape.
+// isWordByte reports whether text[i] is a letter past f, or '_', and not part of an escape.
 func isWordByte(text []byte, i int) bool {
 	if i < 0 || i >= len(text) || class[text[i]]&(inName|inHex|inSep) != inName || text[i] == '-' || text[i] == '+' {
 		return false
@@ -182,8 +182,8 @@ func isWordByte(text []byte, i int) bool {
 	return i == 0 || text[i-1] != '\\' && text[i-1] != '%'
 }
 
-// WithoutNUL returns line without its NUL bytes, valid until the next call. NUL bytes of
-// UTF-16, or that a crash left in a file, must not hide an address.
+// WithoutNUL returns line without its NUL bytes, valid until the next call. NUL bytes, of
+// UTF-16 or left in a file by a crash, must not hide an address.
 func (g *Guard) WithoutNUL(line []byte) []byte {
 	n := bytes.IndexByte(line, 0)
 	if n < 0 {
@@ -204,8 +204,8 @@ func (g *Guard) WithoutNUL(line []byte) []byte {
 // maxText bounds the memory that is kept from one line to the next.
 const maxText = 64 << 10
 
-// appendKeptOf appends a text that stays as it is, but for dashed addresses, and stands
-// at at in the line without NUL bytes.
+// appendKeptOf appends a text whose only addresses are dashed ones, and replaces these. at is
+// its offset in the line without NUL bytes.
 func (g *Guard) appendKeptOf(dst, text []byte, at int) []byte {
 	for may := mayBeDashed(text); may && len(text) >= minDashed; {
 		d, ok := nextDashed(text)
@@ -221,7 +221,7 @@ func (g *Guard) appendKeptOf(dst, text []byte, at int) []byte {
 	return g.appendWithNUL(dst, text, at)
 }
 
-// mayBeDashed reports false for most texts without a dashed address.
+// mayBeDashed is a quick test that reports false for most texts without a dashed address.
 func mayBeDashed(text []byte) bool {
 	if bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '\\') >= 0 {
 		return true
@@ -240,8 +240,8 @@ func mayBeDashed(text []byte) bool {
 	}
 }
 
-// appendWithNUL appends a text that stands at at in the line without NUL bytes, with
-// those in it and around it.
+// appendWithNUL appends a text with the NUL bytes in it and around it. at is its offset in the
+// line without NUL bytes.
 func (g *Guard) appendWithNUL(dst, text []byte, at int) []byte {
 	if g.raw == nil {
 		return append(dst, text...)
@@ -264,12 +264,12 @@ type Stamp struct {
 	Day        civil.Day
 }
 
-// appendStamps appends all time stamps of a line, also those that begin in another one. A
-// known text has none.
+// appendStamps appends all time stamps of a line to dst, including those that begin within
+// another one. It skips known texts, which have none.
 func appendStamps(dst []Stamp, line []byte, known []knownSpan) []Stamp {
 	for i := 0; i < len(line); i++ {
 		if len(known) > 0 && i >= known[0].start {
-			i, known = known[0].end, known[1:] // where a quote stands
+			i, known = known[0].end, known[1:] // a quote
 			continue
 		}
 		if MayBeginStamp(line[i]) && beginsStamp(line[i:]) {
@@ -281,7 +281,7 @@ func appendStamps(dst []Stamp, line []byte, known []knownSpan) []Stamp {
 	return dst
 }
 
-// readStamps sets g.stamps.
+// readStamps sets g.stamps to the time stamps of a line.
 func (g *Guard) readStamps(line []byte) {
 	if cap(g.stamps) > maxText/len("2026-11-22") {
 		g.stamps = nil
@@ -289,24 +289,23 @@ func (g *Guard) readStamps(line []byte) {
 	g.stamps = appendStamps(g.stamps[:0], line, g.known)
 }
 
-// StampDay returns the newest date of all well-formed time stamps in a line, or in a piece
-// of one.
+// StampDay returns the newest date of all well-formed time stamps in a line or a piece of one.
 func StampDay(line []byte) (day civil.Day, ok bool) {
 	var few [8]Stamp
 	day, ok, _ = stampDays(line, appendStamps(few[:0], line, nil))
 	return day, ok
 }
 
-// OnlyDay returns the date of all well-formed time stamps of a line, if it is
-// one and the same.
+// OnlyDay returns the date of all well-formed time stamps of a line. ok is false if their dates
+// differ, or if there are none.
 func OnlyDay(line []byte) (day civil.Day, ok bool) {
 	var few [8]Stamp
 	day, ok, differ := stampDays(line, appendStamps(few[:0], line, nil))
 	return day, ok && !differ
 }
 
-// stampDays returns the newest date of the time stamps of a line, and whether there are
-// others. No stamp is part of a run.
+// stampDays returns the newest date of the time stamps of a line, and whether their dates
+// differ. It skips a stamp that overlaps an earlier one or adjoins a run.
 func stampDays(line []byte, stamps []Stamp) (newest civil.Day, ok, differ bool) {
 	next := 0
 	for _, s := range stamps {
@@ -322,23 +321,23 @@ func stampDays(line []byte, stamps []Stamp) (newest civil.Day, ok, differ bool) 
 	return newest, ok, differ
 }
 
-// runs finds the runs of a text that have two separators, escapes included, but for
-// those of time stamps.
+// runs iterates over the runs of a text that have two separators or more, escaped ones
+// included, except for those of time stamps.
 type runs struct {
 	text       []byte
 	start, end int  // the run is text[start:end]
 	escaped    bool // it has escapes, or ends before one
 	mode       runsMode
 
-	known []knownSpan // of a line, of which text begins at at
+	known []knownSpan // of the line; text begins at offset at of it
 	at    int
-	nth   int // of the runs of known[0] if text[end] is in it
+	nth   int // index of the next run of known[0], if text[end] is in it
 }
 
 type runsMode uint8
 
 const (
-	unknownText runsMode = iota // whether it has escapes
+	unknownText runsMode = iota // not yet searched for escapes
 	plainRuns
 	escapedRuns
 )
@@ -357,7 +356,7 @@ func (s *runs) next() bool {
 		k := &s.known[0]
 		start, end := k.start-s.at, k.end-s.at
 		switch {
-		case start < s.end && s.nth == 0 || end > len(s.text): // a part of it
+		case start < s.end && s.nth == 0 || end > len(s.text): // only part of it is left
 		case s.nth == 0 && s.nextPlain(start):
 			return true
 		case s.nth < int(k.n):
@@ -373,7 +372,7 @@ func (s *runs) next() bool {
 	return s.nextPlain(len(s.text))
 }
 
-// nextPlain is next for text[:to], which has no escapes and ends where no run goes on.
+// nextPlain is next for text[:to], which has no escapes and does not end within a run.
 func (s *runs) nextPlain(to int) bool {
 	text := s.text[:to]
 	for i := s.end; ; {
@@ -402,7 +401,8 @@ func (s *runs) nextPlain(to int) bool {
 	}
 }
 
-// runSteps says for each byte what of the number of separators stays, and what is added.
+// runSteps[c] is how the byte c changes the number of separators: a mask of what to keep, and
+// what to add.
 var runSteps = func() (t [256]struct{ keep, add uint8 }) {
 	for c := range t {
 		if class[c]&(inHex|inSep) != 0 {
@@ -412,7 +412,7 @@ var runSteps = func() (t [256]struct{ keep, add uint8 }) {
 	return t
 }()
 
-// mayHaveEscape reports false for most texts without escapes.
+// mayHaveEscape is a quick test that reports false for most texts without escapes.
 func mayHaveEscape(text []byte) bool {
 	for _, c := range []byte(`%\`) {
 		for i := 0; ; i++ {
@@ -440,7 +440,8 @@ func endsCLF(text []byte, start, end int) bool {
 	return at+n > end && !inRun(text, at-1) && !inRun(text, at+n)
 }
 
-// nextEscaped is next for any text: it is the plain reference.
+// nextEscaped is next for any text. For one without escapes, it finds the same runs as the
+// faster nextPlain.
 func (s *runs) nextEscaped() bool {
 	for i := s.end; ; {
 		for ; i < len(s.text); i++ {
@@ -486,8 +487,8 @@ func (s *runs) nextEscaped() bool {
 // MayBeginStamp reports whether c is a digit or begins the name of a weekday.
 func MayBeginStamp(c byte) bool { return class[c]&inStamp != 0 }
 
-// beginsStamp reports whether a text may begin with a time stamp, by the first digit
-// or the name of a weekday and by what ends the day or the year.
+// beginsStamp is a quick test of whether a text may begin with a time stamp: it looks at the
+// first byte, and at what ends the day or the year.
 func beginsStamp(text []byte) bool {
 	if len(text) < len("2026-11-22") {
 		return false
@@ -498,7 +499,7 @@ func beginsStamp(text []byte) bool {
 	return text[3] == ' ' && 'A' <= text[0] && text[0] <= 'Z'
 }
 
-// inRun reports whether the byte at i, if there is one, could go on a run.
+// inRun reports whether there is a byte at i that can be part of a run.
 func inRun(text []byte, i int) bool {
 	return i >= 0 && i < len(text) && class[text[i]]&(inHex|inSep) != 0
 }

@@ -6,8 +6,8 @@ import (
 	"hushpipe/filter/pseudonym"
 )
 
-// Pseudonyms calls found for each address in a line that hushpipe wrote, which is
-// line[start:end]: each may be a pseudonym.
+// Pseudonyms calls found for each address a in a line that hushpipe wrote, at line[start:end].
+// Each may be a pseudonym, or an address that the filter left alone.
 func Pseudonyms(line []byte, found func(start, end int, a pseudonym.Addr)) {
 	g := Guard{}
 	for s := (runs{text: line}); s.next(); {
@@ -28,9 +28,9 @@ func Pseudonyms(line []byte, found func(start, end int, a pseudonym.Addr)) {
 	}
 }
 
-// findPseudonym is findAddr where an IPv6 address may have a port behind it, as
-// in the error log. A pseudonym has its eight groups written out but for one
-// among 2^29, so that the port is a ninth.
+// findPseudonym is findAddr for runs in which an IPv6 address may have a port behind it, as in
+// the error log. All but one pseudonym in 2^29 are written with eight groups, so the port is a
+// ninth.
 func findPseudonym(run []byte) found {
 	a := findAddr(run)
 	if a.end > 0 && !a.exact {

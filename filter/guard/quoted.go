@@ -8,21 +8,20 @@ import (
 	"hushpipe/format/machine"
 )
 
-// QuotedTexts caches quoted texts of malformed lines, most of which recur. It holds texts
-// that have runs, but no time stamp, no escape, and nothing that marks the place of a
-// client's name, whatever is around the text. Since a quote ends a run, a stamp and a name,
-// such a text need not be read again, wherever in a line it is. The zero QuotedTexts is
-// empty.
+// QuotedTexts caches quoted texts of malformed lines, most of which recur. A cached text has no
+// time stamp, no escape, and nothing that marks the place of a client's name, whatever is
+// around it. Since a quote ends a run, a stamp and a name, the text need not be read again,
+// wherever in a line it is. The zero QuotedTexts is empty.
 type QuotedTexts struct {
 	recent recent.Table[quotedText]
-	seen   [1024]uint32 // hashes of texts that came once lately: only a text that recurs is read for the cache
+	seen   [1024]uint32 // hashes of texts that came once lately: only a text that recurs is cached
 }
 
 const (
 	quotedMax  = 1 << 12 // entries, a little more than 1 MiB
 	quotedRuns = 3       // a user agent has few, most texts none
-	minQuoted  = 16      // bytes: to remember shorter texts saves nothing
-	maxQuoted  = 224     // an entry fills four cache lines
+	minQuoted  = 16      // bytes: caching shorter texts saves nothing
+	maxQuoted  = 224     // bytes: an entry fills four cache lines
 )
 
 type quotedText struct {
@@ -76,8 +75,8 @@ func (g *Guard) know(line []byte) {
 	}
 }
 
-// find returns the entry of a text, nil for none. It reads a text when it comes for the
-// second time. An entry that it returned before may hold another text from now on.
+// find returns the entry of a text, nil for none. It caches a text when it comes for the second
+// time. An entry is valid until the next call.
 func (q *QuotedTexts) find(text []byte, names *names) *quotedText {
 	sum := machine.Sum(text)
 	t := q.recent.First(sum)
@@ -136,8 +135,8 @@ func (t *quotedText) read(text []byte, names *names) bool {
 	return true
 }
 
-// isNoKey reports whether the colon or '=' at text[i] follows a word of the same text
-// that is no key of clients.
+// isNoKey reports whether the colon or '=' at text[i] follows a word of the same text that is
+// not a client key.
 func (n *names) isNoKey(text []byte, i int) bool {
 	start := i
 	for start > 0 && isKeyByte(text[start-1]) {

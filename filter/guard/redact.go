@@ -6,11 +6,11 @@ import (
 	"hushpipe/filter/treatment"
 )
 
-// redacted stands in place of a value.
+// redacted replaces a secret value.
 const redacted = "-"
 
-// AppendRequest appends a request line, or a target alone, without secrets. The target
-// extends to the protocol: a broken client sends blanks in it, unencoded.
+// AppendRequest appends a request line, or a target alone, without secrets. The target ends
+// where the protocol begins, since a broken client sends unencoded blanks in it.
 func (g *Guard) AppendRequest(dst, line []byte, r *treatment.Redact) []byte {
 	if nextStop(line, 0, stopRun|stopEscape|stopSecret|stopDashed) == len(line) {
 		return append(dst, line...)
@@ -28,14 +28,14 @@ func (g *Guard) AppendRequest(dst, line []byte, r *treatment.Redact) []byte {
 	return g.appendText(dst, line[end:], plainText)
 }
 
-// targetStart returns where the target of a request line begins: behind the
-// method, which has none of the bytes of a URL (RFC 9110, 9.1). Of what is no
-// request at all it returns the end.
+// targetStart returns where the target of a request line begins: after the method, which has
+// none of the bytes of a URL (RFC 9110, 9.1). If the line is no request at all, it returns the
+// line's length.
 func targetStart(line []byte) int {
 	method := bytes.IndexByte(line, ' ')
 	switch {
 	case bytes.HasPrefix(line, backslash):
-		return len(line) // of TLS, say
+		return len(line) // a TLS handshake, for example
 	case method < 0 || bytes.ContainsAny(line[:method], "@/:?%"):
 		return 0
 	}
@@ -59,8 +59,8 @@ func (g *Guard) AppendMessage(dst, text []byte, r *treatment.Redact) []byte {
 	return g.appendRedacted(dst, text, r, plainText, true)
 }
 
-// IsProse reports whether a text is a message that may quote a URL, and no URL itself: its
-// first word has none of the bytes of one.
+// IsProse reports whether a text is a message that may quote a URL, rather than a URL: it has
+// more than one word, and the first has none of the bytes of a URL.
 func IsProse(text []byte) bool {
 	word, _, more := bytes.Cut(bytes.TrimLeft(text, " \"'\\"), blank)
 	return more && !bytes.ContainsAny(word, "/?=#")
@@ -68,16 +68,15 @@ func IsProse(text []byte) bool {
 
 var blank = []byte{' '}
 
-// appendRedacted replaces the values of the redacted parameters and the user of
-// a URL, and passes what is left through the leak guard. A value ends at the next
-// parameter, one in a path with its segment; in prose at a blank or a quote
-// as well.
+// appendRedacted replaces the values of redacted parameters and the user information of URLs,
+// and passes the rest through the leak guard. A value ends at the next parameter, and in a path
+// with its segment; in prose, a blank or a quote ends it too.
 func (g *Guard) appendRedacted(dst, text []byte, r *treatment.Redact, as strictness, prose bool) []byte {
 	kept, escaped := 0, bytes.IndexByte(text, '%') >= 0 || bytes.IndexByte(text, '\\') >= 0
 	user := userinfo{text: text, query: -1, escaped: escaped, prose: prose}
 	user.find(0)
 	eq, width := -1, 0
-	pathEnd := -1 // not known
+	pathEnd := -1 // not yet known
 	for i := 0; i < len(text); {
 		if eq < i {
 			if eq, width = nextEqual(text, i, kept, escaped); eq < 0 {
@@ -97,7 +96,7 @@ func (g *Guard) appendRedacted(dst, text []byte, r *treatment.Redact, as strictn
 		if eq == len(text) {
 			break
 		}
-		follows := eq == i && i > kept // it stands behind another '=' or the user, and has no name
+		follows := eq == i && i > kept // it follows another '=' or the user, and has no name
 		i = eq + width
 		if follows {
 			continue
@@ -131,8 +130,8 @@ func (g *Guard) appendRedacted(dst, text []byte, r *treatment.Redact, as strictn
 	return g.appendText(dst, text[kept:], as)
 }
 
-// pathLen returns where the path of a URL ends that text begins with, perhaps
-// behind a method; 0 for a query alone.
+// pathLen returns where the path of the URL that text begins with ends; a method may precede
+// it. It returns 0 for a query alone.
 func pathLen(text []byte) int {
 	if i := bytes.IndexAny(text, "/=&"); i < 0 || text[i] != '/' {
 		return 0
@@ -143,16 +142,16 @@ func pathLen(text []byte) int {
 	return len(text)
 }
 
-// userinfo is what stands before the @ of a host in a text, behind two slashes,
-// plain or escaped: text[start:end], start len(text) for nothing.
+// userinfo is the user information of a URL in text, text[start:end]: what precedes the @ of a
+// host, after two slashes, plain or escaped. start is len(text) for none.
 type userinfo struct {
 	text           []byte
 	start, end     int
-	query          int // where the first ? stands, len(text) for nowhere, -1 for not known
+	query          int // offset of the first '?', len(text) for none, -1 for not yet known
 	escaped, prose bool
 }
 
-// find finds the first one at from or behind it.
+// find finds the first user information in text[from:].
 func (u *userinfo) find(from int) {
 	text := u.text
 	u.start, u.end = len(text), len(text)
@@ -204,9 +203,8 @@ var twoSlashes = []byte("//")
 // slashStarts are the bytes that a slash can begin with, see slashLen.
 var slashStarts = [256]bool{'/': true, '\\': true, '%': true}
 
-// slashLen returns the length of the slash that text begins with, 0 for none,
-// and how often it was percent-encoded. JSON may have a slash as \/ (RFC 8259,
-// section 7).
+// slashLen returns the length of the slash that text begins with, 0 for none, and how often it
+// was percent-encoded. JSON may write a slash as \/ (RFC 8259, section 7).
 func slashLen(text []byte) (width, layers int) {
 	switch text[0] {
 	case '/':
@@ -224,14 +222,14 @@ func slashLen(text []byte) (width, layers int) {
 	return 0, 0
 }
 
-// maxLayers bounds the depths of encoding that are told apart, and so how often
-// a byte is looked at: each depth can have a URL that is not at its end yet.
+// maxLayers bounds the depths of encoding that are distinguished. Each depth can have a URL
+// that has not ended yet, so this also bounds how often a byte is read.
 const maxLayers = 4
 
-// userinfoLen returns the length of what stands before the last @ of the host
-// that text begins with, 0 for nothing. The host ends where the path begins, the slashes
-// before it being percent-encoded as often as layers says, and where the
-// URL itself does: outside of the path of the whole, whole false, also at an &.
+// userinfoLen returns the length of what precedes the last @ of the authority that text begins
+// with, 0 for none. layers is how often the slashes before it were percent-encoded. The path
+// ends the authority, and so does an & that was encoded less often than the slashes. With whole
+// false, as in a query, a plain & ends it too.
 func userinfoLen(text []byte, layers int, whole, prose bool) int {
 	at := 0
 	for i := 0; i < len(text); {
@@ -259,7 +257,7 @@ func userinfoLen(text []byte, layers int, whole, prose bool) int {
 				return at
 			}
 			if w == 1 {
-				w = 2 // the escaped byte belongs to it
+				w = 2 // skip the escaped byte
 			}
 		}
 		i += w
@@ -267,10 +265,9 @@ func userinfoLen(text []byte, layers int, whole, prose bool) int {
 	return at
 }
 
-// nextEqual finds the next '=' in text[from:], plain or percent-encoded (a URL in a
-// value of another has its own parameters), and how many bytes it takes, -1 for none.
-// A plain one behind a byte that no name in text[kept:] holds is passed over. escaped
-// tells whether there may be escapes.
+// nextEqual returns the offset and the width of the next '=' in text[from:], -1 for none. It
+// may be percent-encoded, since a URL in a value has its own parameters. A plain '=' that no
+// name in text[kept:] precedes is skipped. escaped is whether text may have escapes.
 func nextEqual(text []byte, from, kept int, escaped bool) (at, width int) {
 	if !escaped {
 		for i := from; ; i++ {
@@ -303,8 +300,9 @@ func nextEqual(text []byte, from, kept int, escaped bool) (at, width int) {
 	return -1, 0
 }
 
-// escapeLayers is how often the byte that text begins with was percent-encoded:
-// %26 is no delimiter for a name that ends in a plain '='.
+// escapeLayers returns how often the first byte of text was percent-encoded. A value ends only
+// at a delimiter that was encoded no more often than its '=': %26 does not end one after a
+// plain '='.
 func escapeLayers(text []byte) int {
 	if text[0] == '=' {
 		return 0
@@ -313,8 +311,8 @@ func escapeLayers(text []byte) int {
 	return layers
 }
 
-// nameBefore returns the parameter name that text ends with: what follows the
-// last byte that no name holds.
+// nameBefore returns the parameter name that text ends with: what follows the last byte that
+// cannot be in a name.
 func nameBefore(text []byte) []byte {
 	for i := len(text) - 1; i >= 0; i-- {
 		switch c := text[i]; c {
@@ -342,9 +340,9 @@ var endsName = func() (t [256]bool) {
 	return t
 }()
 
-// valueEnd returns the length of the value that text begins with, its '='
-// being percent-encoded as often as layers says. A quote right behind the '='
-// is part of the value, and so is all up to its partner.
+// valueEnd returns the length of the value that text begins with. layers is how often its '='
+// was percent-encoded. A quote right after the '=' is part of the value, and so is everything
+// up to the closing quote.
 func valueEnd(text []byte, layers int, inPath, prose bool) int {
 	for i := quotedLen(text); i < len(text); i++ {
 		switch c := text[i]; c {
@@ -373,9 +371,9 @@ func valueEnd(text []byte, layers int, inPath, prose bool) int {
 	return len(text)
 }
 
-// quotedLen returns the length of the quoted string that text begins with: 0
-// for none, len(text) for one that does not end. A quote's partner is written
-// as the quote itself is, with as many backslashes.
+// quotedLen returns the length of the quoted string that text begins with: 0 for none,
+// len(text) for an unterminated one. The closing quote has as many backslashes as the opening
+// one.
 func quotedLen(text []byte) int {
 	n := 0
 	for n < len(text) && text[n] == '\\' {
@@ -397,7 +395,8 @@ func quotedLen(text []byte) int {
 	}
 }
 
-// isRedacted looks a raw name up. In name[sub] and name[] each part counts.
+// isRedacted reports whether r has a name, which may have escapes and capital letters. In
+// name[sub] and name[] each part is looked up.
 func (g *Guard) isRedacted(name []byte, r *treatment.Redact) bool {
 	g.low = g.low[:0]
 	for i := 0; i < len(name); {

@@ -7,12 +7,12 @@ import (
 )
 
 // Straddles reports whether an address extends over two or more fields, so that none of them
-// holds it alone. That happens to a line that was read with a wrong format, such as
-// 2001:db8::1 under %v:%p. Fields of clients do not count, as they are replaced whole, nor
-// does an address inside one field.
+// holds it alone. That happens if a line was read with a wrong format, such as 2001:db8::1
+// under %v:%p. Client fields do not count, as they are replaced whole, nor does an address
+// within one field.
 //
-// An address with escapes also straddles if one field would hold it alone, since a reader
-// who decodes it otherwise may see another end.
+// An address with escapes also straddles if one field holds it alone, since a reader that
+// decodes it differently may see it end elsewhere.
 func Straddles(line []byte, fields []format.Field) bool {
 	for i := 1; i < len(fields); i++ {
 		if !joined(line, &fields[i-1], &fields[i]) {
@@ -22,8 +22,8 @@ func Straddles(line []byte, fields []format.Field) bool {
 			return true
 		}
 		_, from := openEnds(line, &fields[i-1])
-		// What the fields bring to the run line[from:], literals not counted: how
-		// many have a part in it, and how many separators are theirs.
+		// How many fields are part of the run line[from:], and how many of its separators are
+		// theirs. Literals between the fields do not count.
 		parts, seps := contribution(line[from:fields[i-1].End])
 		for {
 			f := &fields[i]
@@ -50,13 +50,13 @@ func Straddles(line []byte, fields []format.Field) bool {
 	return false
 }
 
-// escapedOver reports whether a run with escapes in it goes over the border of
-// two fields, which is at text[border], and holds an address.
+// escapedOver reports whether a run with escapes extends over the border of two fields, at
+// text[border], and holds an address.
 func escapedOver(text []byte, border int) bool {
 	if bytes.IndexByte(text, '%') < 0 && bytes.IndexByte(text, '\\') < 0 {
 		return false
 	}
-	var run [256]byte // of a longer one, the first bytes
+	var run [256]byte // of a longer run, the first bytes
 	for i := 0; i < len(text) && i <= border; {
 		start, n, escapes := i, 0, false
 		for i < len(text) {
@@ -81,7 +81,7 @@ func escapedOver(text []byte, border int) bool {
 	return false
 }
 
-// contribution counts a field's part of a run, and the separators in it.
+// contribution returns how many fields, 0 or 1, and how many separators part adds to a run.
 func contribution(part []byte) (parts, seps int) {
 	for _, c := range part {
 		parts = 1
@@ -92,7 +92,7 @@ func contribution(part []byte) (parts, seps int) {
 	return parts, seps
 }
 
-// joined reports whether a run can go on from one field into the next.
+// joined reports whether a run can continue from one field into the next.
 func joined(line []byte, l, r *format.Field) bool {
 	for _, c := range line[l.End:r.Start] {
 		if class[c]&(inHex|inSep) == 0 {
@@ -102,12 +102,12 @@ func joined(line []byte, l, r *format.Field) bool {
 	return !isClient(l.Kind) && !isClient(r.Kind)
 }
 
-// isClient reports whether all of a field is replaced; of Forwarded, parts are.
+// isClient reports whether a field is replaced whole. Of a Forwarded field, only parts are.
 func isClient(k format.Kind) bool { return k == format.Client || k == format.ClientList }
 
-// openEnds returns where the run at the beginning of a field ends and where the
-// one at its end begins, both without the addresses in them. Of a field that is
-// one run with no address these are the field's end and start.
+// openEnds returns where the run at the beginning of a field ends and where the run at its end
+// begins, without the addresses in them. If the field is one run with no address, these are the
+// field's end and start.
 func openEnds(line []byte, f *format.Field) (head, tail int) {
 	head, tail = f.Start, f.End
 	for head < f.End && class[line[head]]&(inHex|inSep) != 0 {
