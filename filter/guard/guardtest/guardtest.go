@@ -1,6 +1,6 @@
-// Package guardtest has what tests of texts share: the recorded logs, pseudonyms to expect,
-// and the leak guard said once more by regular expressions and package netip. Only tests
-// import it.
+// Package guardtest has what tests of texts share: the recorded logs, the expected pseudonyms,
+// and a reference of the leak guard by regular expressions and package netip. Only tests import
+// it.
 package guardtest
 
 import (
@@ -17,22 +17,22 @@ import (
 	"hushpipe/format/civil"
 )
 
-// today is the date of the recorded logs.
+// Today is the date of the recorded logs.
 var Today = civil.NewDay(2026, 11, 22)
 
 func Key(day civil.Day) *pseudonym.Key {
 	return &pseudonym.Key{0: byte(day), 1: byte(day >> 8), 2: 1}
 }
 
-// plainCipher returns the cipher of today in a mode.
+// Cipher returns the cipher of Today in a mode.
 func Cipher(t testing.TB, mode string) *pseudonym.Cipher {
 	m, err := pseudonym.ParseMode(mode)
 	require.NoError(t, err)
 	return pseudonym.New(Key(Today), m)
 }
 
-// expand writes out the pseudonyms of a text: {192.0.2.1} is that of the
-// address, {name:host} that of a host name or of any other bytes.
+// Expand replaces the placeholders in a text by pseudonyms: {192.0.2.1} by that of the address,
+// {name:host} by that of a host name or of any other bytes.
 func Expand(t testing.TB, c *pseudonym.Cipher, text string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(s string) string {
 		s = s[1 : len(s)-1]
@@ -53,7 +53,7 @@ func Redact(t testing.TB) *treatment.Redact {
 	return r
 }
 
-// testLogs returns the recorded logs by file name. testdata is the path of filter/testdata.
+// Logs returns the recorded logs by file name. testdata is the path of filter/testdata.
 func Logs(t testing.TB, testdata string) map[string]string {
 	logs := map[string]string{}
 	for _, pattern := range []string{"httpd/*.log", "elastic/*.log"} {

@@ -13,7 +13,7 @@ import (
 
 var refNumbersRow = regexp.MustCompile(`[0-9]+(?:-[0-9]+)*`)
 
-// refDashed is appendPlain for a text in which every byte means itself.
+// Dashed is the reference of appendPlain, for a text in which every byte means itself.
 func Dashed(c *pseudonym.Cipher, text []byte) (out []byte) {
 	at := 0
 	for _, span := range refNumbersRow.FindAllIndex(text, -1) {
@@ -45,7 +45,7 @@ func Dashed(c *pseudonym.Cipher, text []byte) (out []byte) {
 	return append(out, text[at:]...)
 }
 
-// refRaw is appendRaw said by regular expressions and package netip.
+// Raw is the reference of appendRaw.
 func Raw(c *pseudonym.Cipher, text []byte, agent bool) []byte {
 	var out, kept []byte
 	at := 0
@@ -70,13 +70,13 @@ func Raw(c *pseudonym.Cipher, text []byte, agent bool) []byte {
 	return append(out, Dashed(c, append(kept, text[at:]...))...)
 }
 
-// inQualified reports whether a run is the "::" of a name such as Foo::bar, with what
-// letters around it are hexadecimal digits.
+// InQualified reports whether a run is the "::" of a name such as Foo::bar, with the
+// hexadecimal digits among the letters around it.
 func InQualified(text []byte, span []int) bool {
 	return Qualified.Match(text[span[0]:span[1]]) && (refWordBefore.Match(text[:span[0]]) || refWordBehind.Match(text[span[1]:]))
 }
 
-// refEscape finds the escape that a text leaves unfinished.
+// refEscape matches a text and captures the unfinished escape at its end.
 var refEscape = regexp.MustCompile(`(?s)^(?:[^\\]|\\.)*?(|\\(?:u[0-9A-Fa-f]{0,3}|x[0-9A-Fa-f]?)?)$`)
 
 var (
@@ -98,7 +98,7 @@ func refAddr(s string) (pseudonym.Addr, bool) {
 	return a.As16(), err == nil
 }
 
-// refReplace puts a "<" before each pseudonym, and a ">" behind it.
+// refReplace replaces the addresses in a run, and writes each pseudonym as <pseudonym>.
 func refReplace(c *pseudonym.Cipher, run []byte) []byte {
 	s := string(run)
 	core, lead, trail := s, "", ""
@@ -133,7 +133,7 @@ func refReplace(c *pseudonym.Cipher, run []byte) []byte {
 	return []byte(lead + string(out) + trail)
 }
 
-// spell writes an address in one of the ways that clients do.
+// Spell writes an address in one of the ways that clients do, which n selects.
 func Spell(a netip.Addr, n uint8) string {
 	s := a.String()
 	switch n % 4 {
@@ -157,7 +157,7 @@ func Spell(a netip.Addr, n uint8) string {
 	return s
 }
 
-// holds reports whether any part of a run reads as the address.
+// Holds reports whether any part of a run reads as the address.
 func Holds(run []byte, a netip.Addr) bool {
 	for i := range run {
 		for k := i + 2; k <= min(len(run), i+45); k++ {
@@ -176,7 +176,7 @@ var (
 	refNobody     = regexp.MustCompile(`^[.:]*$|^[0-2]\d:[0-5]\d:[0-6]\d(?:\.\d*)?$`)
 )
 
-// latin1 makes a character of each byte: a regexp must be UTF-8.
+// Latin1 maps each byte to a character, since a regexp must match UTF-8.
 func Latin1(s string) string {
 	var b strings.Builder
 	for _, c := range []byte(s) {
@@ -185,11 +185,11 @@ func Latin1(s string) string {
 	return b.String()
 }
 
-// refPortLeft is what stands behind an address: a port, and the end of a sentence.
+// refPortLeft matches what follows an address: a port, and the end of a sentence.
 var refPortLeft = regexp.MustCompile(`^:\d{1,5}[.:]+$`)
 
-// isLeft reports whether a run may stay: a time of day, one without digits, two colons
-// in a word, a code of OpenSSL's, and a version.
+// MayStay reports whether a run may stay: a time of day, one without digits, two colons in a
+// word, an OpenSSL error number, or a version.
 func MayStay(text string, span []int) bool {
 	run := text[span[0]:span[1]]
 	if refErrorCode.MatchString(run) && refWordBeside.MatchString(text[max(span[0]-1, 0):span[0]]) &&
@@ -204,7 +204,7 @@ var Stamp = regexp.MustCompile(`\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d [+-]\d
 	`\d{4}([-/])\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d([.,]\d+)?( ?[+-]\d\d:?\d\d)?|` +
 	`(Sun|Mon|Tue|Wed|Thu|Fri|Sat) [A-Z][a-z][a-z] [ \d]\d \d\d:\d\d:\d\d([.,]\d+)? \d{4}`)
 
-// refVersion is isVersion for a run that the text has from span[0] to span[1].
+// Version is the reference of isVersion, for the run text[span[0]:span[1]].
 func Version(text []byte, span []int) bool {
 	before, run, after := string(text[:span[0]]), string(text[span[0]:span[1]]), string(text[span[1]:])
 	if refBehindClient.MatchString(after) {
@@ -253,7 +253,7 @@ func Version(text []byte, span []int) bool {
 	return 'A' <= m[2][0] && m[2][0] <= 'Z' && !refAnnounces.MatchString(m[2])
 }
 
-// refBrokenVersion is isBrokenVersion.
+// BrokenVersion is the reference of isBrokenVersion.
 func BrokenVersion(text string, span []int) bool {
 	before, run, after := text[:span[0]], text[span[0]:span[1]], text[span[1]:]
 	numbers := run
@@ -273,7 +273,7 @@ func BrokenVersion(text string, span []int) bool {
 	return refBehindPiece.MatchString(after) && !refClientWord.MatchString(after)
 }
 
-// refBehindProduct is productStart.
+// refBehindProduct is the reference of productStart.
 func refBehindProduct(before string) bool {
 	m := refWord.FindStringSubmatch(before)
 	if m == nil || len(m[0]) > refMaxProduct+len(m[1]) || strings.Contains(m[0], "//") {

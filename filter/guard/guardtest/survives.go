@@ -10,7 +10,7 @@ import (
 	"hushpipe/format"
 )
 
-// decodedOnce decodes each escape from left to right, as one decoder does.
+// DecodedOnce decodes each escape from left to right, as one decoder does.
 func DecodedOnce(s string) string {
 	return anyEscape.ReplaceAllStringFunc(s, func(e string) string {
 		c, _ := strconv.ParseUint(e[len(e)-2:], 16, 8)
@@ -20,11 +20,11 @@ func DecodedOnce(s string) string {
 
 var anyEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}`)
 
-// survives reports whether out is line with a "-" in the place of some of what
-// may be replaced, and all other bytes as they were. What may be replaced is told
-// generously: clients, the values of redacted parameters, and stretches of the
-// bytes that addresses and escapes are made of, with two that separate. mayGo has
-// further bytes, by position, and is changed; nil: none.
+// Survives reports whether out is line with "-" in place of some of what may be replaced, and
+// with all other bytes as they were. What may be replaced is estimated generously: clients, the
+// values of redacted parameters, and stretches of the bytes of addresses and escapes with two
+// separators. mayGo marks further bytes of line that may go, by position, and is changed; nil
+// marks none.
 func Survives(line, out string, fields []format.Field, mayGo []bool) bool {
 	if mayGo == nil {
 		mayGo = make([]bool, len(line)+1)
@@ -80,7 +80,7 @@ func Survives(line, out string, fields []format.Field, mayGo []bool) bool {
 			}
 		}
 	}
-	at := []int{0} // where in line what stands before k may have come from
+	at := []int{0} // offsets in line that out[:k] may correspond to
 	for k := 0; k < len(out) && len(at) > 0; k++ {
 		var next []int
 		for _, i := range at {
@@ -113,8 +113,8 @@ var (
 	secretName   = regexp.MustCompile(`(?i)(?:^|[^a-z0-9]|\\.)(?:` + strings.ReplaceAll(treatment.DefaultRedact, ",", "|") + `)(?:[][][^=]*)?=$`)
 )
 
-// hostBehind returns how many bytes before text[i], where an @ stands or its
-// escape begins, may be a user; 0 for none.
+// hostBehind returns how many bytes before text[i], an @ or its escape, may be a user; 0 for
+// none.
 func hostBehind(text string, i int, request bool) int {
 	if !strings.ContainsRune(`@%\`, rune(text[i])) || decodedFully(text[i:min(len(text), i+20)])[0] != '@' {
 		return 0
