@@ -15,7 +15,8 @@ import (
 	"hushpipe/filter/pseudonym"
 )
 
-// plainly returns a text with the marks of addresses as programs write them.
+// plainly returns a text with the dots, colons and at signs of addresses as programs write
+// them.
 func plainly(text string) string {
 	text = norm.NFKC.String(html.UnescapeString(text)) // wide digits and marks, &#64;
 	text = strings.Map(plainRune, text)
@@ -31,8 +32,8 @@ func plainly(text string) string {
 	return text
 }
 
-// plainRune is for strings.Map: what nobody sees goes, dots and dashes are those of ASCII,
-// and so are digits.
+// plainRune is for strings.Map. It removes invisible characters, and maps dots, dashes and
+// digits to those of ASCII.
 func plainRune(r rune) rune {
 	switch {
 	case unicode.Is(unicode.Cf, r):
@@ -51,10 +52,10 @@ func plainRune(r rune) rune {
 	return r
 }
 
-// escaped is a visible character that is percent-encoded, or as httpd and C write it.
+// escaped matches a visible character that is percent-encoded, or escaped as in httpd and C.
 var escaped = regexp.MustCompile(`(?:%|\\x)(?:2[1-9A-Fa-f]|[3-6][0-9A-Fa-f]|7[0-9A-Ea-e])`)
 
-// markWord is a word between the numbers of an address that is read out.
+// markWord matches a word between the numbers of an address that is read out.
 const markWord = `[\s_-]*(?:dot|point|comma|dash|minus|slash|blank|space|punkt|komma|strich|bindestrich|leerzeichen|punktum|prikk|strek|bindestrek|skråstrek|mellomrom)[\s_-]*`
 
 // marks are how people write dots, colons and at signs, from the clearest to the least.
@@ -73,8 +74,7 @@ var marks = []struct {
 	{regexp.MustCompile(`\s*@\s*`), "@"},
 }
 
-// withoutOdd returns a text without the addresses in it that are spelled as no server logs
-// them, and without telephones.
+// withoutOdd removes telephone numbers, and addresses in spellings that no server logs.
 func withoutOdd(text string, whom []string) string {
 	for _, o := range odd {
 		text = o.found.ReplaceAllStringFunc(text, func(s string) string {
@@ -93,8 +93,8 @@ func withoutOdd(text string, whom []string) string {
 	return withoutTelephones(withoutRows(withoutNumbers(text, whom)))
 }
 
-// odd is how addresses are spelled for forms and programs that take no dots or colons. A
-// text ends with its group, of which isAddr tells whether it is an address.
+// odd are spellings of addresses for forms and programs that accept no dots or colons. A match
+// ends with the pattern's group; isAddr reports whether the group is an address.
 var odd = []struct {
 	found  *regexp.Regexp
 	isAddr func(string) bool
@@ -110,8 +110,8 @@ var odd = []struct {
 	{regexp.MustCompile(`(?i)(\b(?:[0-9a-f]\.){4,}ip6\.arpa\b)`), func(string) bool { return true }},
 }
 
-// isOldAddr reports whether inet_aton(3) takes a text for an address that is octal, as
-// 0300.0.02.07 is, or hexadecimal.
+// isOldAddr reports whether inet_aton(3) reads a text as an address: in octal, as 0300.0.02.07,
+// or in hexadecimal.
 func isOldAddr(text string) bool {
 	parts := strings.Split(text, ".")
 	hex := strings.ContainsAny(text, "xX")
@@ -144,8 +144,8 @@ func isSpacedAddr(text string) bool {
 	return ok && strings.ContainsAny(text, "0123456789")
 }
 
-// isGroupsAddr reports whether a text is the eight groups of an IPv6 address. Numbers and
-// words alone are none: one group has digits and letters.
+// isGroupsAddr reports whether a text is the eight groups of an IPv6 address. One of them must
+// have both digits and letters, since numbers or words alone are no address.
 func isGroupsAddr(text string) bool {
 	groups := strings.FieldsFunc(text, func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
 	return len(groups) == 8 && slices.ContainsFunc(groups, func(g string) bool {
@@ -153,8 +153,8 @@ func isGroupsAddr(text string) bool {
 	})
 }
 
-// isMarkedAddr reports whether a text is an IPv6 address with another mark for its colons,
-// as a path or a name of a file has it: 2001-db8--5.
+// isMarkedAddr reports whether a text is an IPv6 address with another mark in place of its
+// colons, as in a path or a file name: 2001-db8--5.
 func isMarkedAddr(text string) bool {
 	mark := text[4:5]
 	colons := strings.ReplaceAll(text, mark, ":")
@@ -162,14 +162,14 @@ func isMarkedAddr(text string) bool {
 	return ok && !strings.Contains(colons, ".") && (isMixedHex(strings.ReplaceAll(text, mark, "")) || strings.Count(colons, ":") > 2)
 }
 
-// isPrefix reports whether a text is the beginning of an IPv6 address, which is that of a
+// isPrefix reports whether a text is the beginning of an IPv6 address, which identifies a
 // household.
 func isPrefix(text string) bool { return isMixedHex(strings.ReplaceAll(text, ":", "")) }
 
-// base64Text may be the base64 of an address, which has 7 bytes at least.
+// base64Text matches what may be the base64 of an address, which has at least 7 bytes.
 var base64Text = regexp.MustCompile(`[A-Za-z0-9+/_-]{10,}={0,2}`)
 
-// decode64 returns the visible text of which a text is the base64, "" for none.
+// decode64 decodes base64. It returns "" unless the result is visible ASCII.
 func decode64(text string) string {
 	text = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
 	plain, err := base64.RawStdEncoding.DecodeString(text)

@@ -11,16 +11,16 @@ import (
 	"unicode/utf8"
 )
 
-// What follows finds addresses and telephones among the numbers of a reason. It rather
-// takes too many for one: who writes a reason reads what is left of it, and can say of what
-// it is the number, as in "ticket 3221225991", "#3221225991" or "cases 3, 5, 2, 7".
+// This file finds addresses and telephone numbers among the numbers of a reason. It rather
+// removes too many: whoever writes a reason reads what is left, and can say what a number
+// means, as in "ticket 3221225991", "#3221225991" or "cases 3, 5, 2, 7".
 
-// numbered are numbers of which the text says that they are no address.
+// numbered matches numbers that the text labels as something other than an address.
 var numbered = regexp.MustCompile(`(?i)(?:#|\b(?:tickets?|cases?|incidents?|requests?|orders?|files?|ref|ids?|numbers?|nos?|nrn?|nummern?|az|aktenzeichen|vorg[aä]nge?|f[aä]lle?|anträge?|antrag|saks?|saker|saksnummer|commits?|hash|md5|build)\b)` +
 	`[.:#]*\s*#?[0-9a-f]+(?:(?:\s*[,/&+]\s*|\s+(?:and|und|og)\s+)#?[0-9a-f]+)*\b`)
 
-// withoutNumbers returns a text without the signs in it that are addresses as one number,
-// or the hexadecimal of a text with one.
+// withoutNumbers removes words that are an address written as one number, or the hexadecimal of
+// a text that names somebody.
 func withoutNumbers(text string, whom []string) string {
 	counted := numbered.FindAllStringIndex(text, -1)
 	return replaced(text, sign, func(at, end int) bool {
@@ -34,10 +34,10 @@ func withoutNumbers(text string, whom []string) string {
 	})
 }
 
-// sign is letters and digits.
+// sign matches a word of letters and digits.
 var sign = regexp.MustCompile(`[\pL\d]+`)
 
-// replaced returns a text with "-" for what is found in it and is so.
+// replaced returns a text with "-" in place of each match of found for which is returns true.
 func replaced(text string, found *regexp.Regexp, is func(at, end int) bool) string {
 	var out strings.Builder
 	from := 0
@@ -50,7 +50,7 @@ func replaced(text string, found *regexp.Regexp, is func(at, end int) bool) stri
 	return out.String() + text[from:]
 }
 
-// isGlued reports whether text[at:end] is a part of a longer sign, such as INC-3221225991.
+// isGlued reports whether text[at:end] is part of a longer word, such as INC-3221225991.
 func isGlued(text string, at, end int) bool {
 	const glue = "-_/"
 	before, n := utf8.DecodeLastRuneInString(text[:at])
@@ -64,9 +64,9 @@ func isHexRune(r rune) bool { return '0' <= r && r <= '9' || 'a' <= r|0x20 && r|
 
 func isWordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// isBareAddr reports whether a sign may be an address: an IPv4 address that a client can
-// have as a decimal, a hexadecimal or a binary number, or 32 hexadecimal digits. A date
-// such as 20261122 is none.
+// isBareAddr reports whether a word may be an address: an IPv4 address of a client as a
+// decimal, hexadecimal or binary number, or 32 hexadecimal digits. A date such as 20261122 is
+// not one.
 func isBareAddr(text string) bool {
 	if n, err := strconv.ParseUint(text, 10, 32); err == nil && text[0] != '0' {
 		_, err := time.Parse("20060102", text)
@@ -78,38 +78,37 @@ func isBareAddr(text string) bool {
 	return (len(text) == 8 || len(text) == 32) && isMixedHex(text)
 }
 
-// isMixedHex reports whether a text has hexadecimal digits of both kinds, and no other
+// isMixedHex reports whether a text has both digits and the letters a to f, and no other
 // letters.
 func isMixedHex(text string) bool {
 	return strings.ContainsAny(text, "0123456789") && strings.ContainsAny(text, "abcdefABCDEF") &&
 		!strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) && !isHexRune(r) })
 }
 
-// isVisible reports whether a text is of visible ASCII alone.
+// isVisible reports whether a text is all visible ASCII.
 func isVisible(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// numberRow are numbers with something between them.
+// numberRow matches four or more numbers with marks or blanks between them.
 var numberRow = regexp.MustCompile(`\d+(?:` + betweenNumbers + `\d+){3,}`)
 
 const betweenNumbers = `(?:\s+|\s*[.,;:/\\|_+*~='"^!&-]{1,3}\s*)`
 
 var digits = regexp.MustCompile(`\d+`)
 
-// listWord ends a text before a row of numbers and says that it is a list.
+// listWord matches the end of a text that announces a list of numbers.
 var listWord = regexp.MustCompile(`(?i)(?:§|\b(?:tickets|cases|incidents|requests|orders|files|ids|numbers|nos|nrn|nummern|vorgänge|fälle|anträge|saker|lines|pages|pp|rooms|groups|zeilen|seiten|räume|gruppen|linjer|sider|rom|grupper)\b\.?)$`)
 
-// isListed reports whether a row of numbers after a text is a list. It looks at the end of
-// the text alone, as there may be many rows.
+// isListed reports whether the text before a row of numbers announces a list. It reads only the
+// end of that text, as there may be many rows.
 func isListed(before string) bool {
-	const longest = 32 // more than a word and what is before it
+	const longest = 32 // more than a word and the byte before it
 	before = strings.TrimRight(before, ":# \t\n\f\r")
 	return listWord.MatchString(before[max(0, len(before)-longest):])
 }
 
-// withoutRows returns a text without the rows of numbers in it that may be an address,
-// whatever stands between them.
+// withoutRows removes rows of numbers that may be an address, whatever separates them.
 func withoutRows(text string) string {
 	var out strings.Builder
 	from := 0
@@ -137,8 +136,9 @@ func withoutRows(text string) string {
 	return out.String() + text[from:]
 }
 
-// numberMark is what stands between two numbers: a blank, or a mark, however often and with
-// what blanks. A comma alone may be the point of another keyboard.
+// numberMark returns the mark between two numbers, or a blank for blanks alone. Blanks around
+// the mark, and how often it is repeated, do not matter. A comma alone counts as a dot, which
+// some keyboards have there.
 func numberMark(text string) string {
 	if text == "," {
 		return "."
@@ -150,8 +150,8 @@ func numberMark(text string) string {
 	return text[:1] + strings.TrimLeft(text, text[:1])
 }
 
-// isAddrRow reports whether four numbers of a row may be an address. A time of day is none,
-// nor are thousands, a list that says that it is one, or more numbers that ascend.
+// isAddrRow reports whether four numbers of a row may be an address. A time of day is not one,
+// nor are groups of thousands, an announced list, or five and more numbers in ascending order.
 func isAddrRow(text string, at [][]int, mark string) bool {
 	var numbers []int
 	bytes, four, padded := 0, false, false
@@ -174,17 +174,17 @@ func isAddrRow(text string, at [][]int, mark string) bool {
 	case mark == ":":
 		before, _ := utf8.DecodeLastRuneInString(text[:begin])
 		after, _ := utf8.DecodeRuneInString(text[end:])
-		inside := func(r rune) bool { return r == ':' || isWordRune(r) } // of an IPv6 address
+		inside := func(r rune) bool { return r == ':' || isWordRune(r) } // part of an IPv6 address
 		return !inside(before) && !inside(after) && !(len(at) == 4 && numbers[0] < 24 && numbers[1] < 60 && numbers[2] < 60)
 	}
 	return true
 }
 
-// telephone is the number of one, with the code of its country or its place.
+// telephone matches a telephone number with the code of its country or its place.
 var telephone = regexp.MustCompile(`(?:\+|\b00)[1-9][\d\s/().-]{5,}\d|\(?\b0\d{1,5}\)?[\s/-]{1,3}\d{2,}(?:[ -]?\d{2,})*|\b0\d{6,14}\b`)
 
-// withoutTelephones returns a text without telephone numbers. A number that follows
-// another, as in a date or a file number, is none.
+// withoutTelephones removes telephone numbers. A number that follows another, as in a date or a
+// file number, is not one.
 func withoutTelephones(text string) string {
 	counted := numbered.FindAllStringIndex(text, -1)
 	return replaced(text, telephone, func(at, end int) bool {
