@@ -13,8 +13,8 @@ import (
 	"hushpipe/format"
 )
 
-// Person tells the lines of one person in a day of one directory: those in which one of
-// the addresses stands as that of a client, or the text as the name of the user.
+// Person identifies the lines of one person in a day of one directory: those with one of the
+// addresses as a client, or with the text as the user name.
 type Person struct {
 	Addrs []pseudonym.Addr // as lines of the day have them
 	User  []byte           // nil: by address
@@ -23,32 +23,31 @@ type Person struct {
 // span is line[start:end].
 type span struct{ start, end int }
 
-// Falsifier finds the lines of a person, and makes of them lines of nobody that are as
-// long, byte for byte, and have the same form. It serves one goroutine, one day and one
-// directory.
+// Falsifier finds the lines of a person, and overwrites them with lines of nobody that have the
+// same length in bytes and the same form. It is for one goroutine, one day and one directory.
 type Falsifier struct {
-	// Taken tells whether an address is another one's in the lines, which does not get
-	// more lines then; nil: nobody knows.
+	// Taken reports whether an address already occurs in the lines as somebody else's. Such an
+	// IPv4 address is not chosen as a replacement. If Taken is nil, any may be chosen.
 	Taken func(pseudonym.Addr) bool
 
-	parsers []format.Parser // the first that knows a line
+	parsers []format.Parser // in the order in which they are tried
 	ciphers []*pseudonym.Cipher
 	who     Person
 	plain   [][]byte          // the canonical texts of who.Addrs
-	made    map[string][]byte // what stands in the place of an address, by its text
+	made    map[string][]byte // the replacement of each address, by its text
 	random  *rand.Rand
-	by      format.Parser // that knows the line
+	by      format.Parser // the parser that read the line
 	line    format.Line
 	names   []string
-	struck  format.Line // what became of it
+	struck  format.Line // the overwritten line
 	was     []byte      // the line before its texts were struck
 }
 
-// NewFalsifier returns a Falsifier for lines that the parsers may know, the first that
-// does, and which were written with the ciphers.
+// NewFalsifier returns a Falsifier for lines that were written with the ciphers. It tries the
+// parsers in order, and then the formats that are detected automatically.
 func NewFalsifier(parsers []format.Parser, ciphers []*pseudonym.Cipher, who Person) (*Falsifier, error) {
 	f := &Falsifier{parsers: slices.Clone(parsers), ciphers: ciphers, who: who, made: map[string][]byte{}}
-	if !slices.ContainsFunc(parsers, func(p format.Parser) bool { _, auto := p.(*format.Auto); return auto }) { // lines of another format may stand beside
+	if !slices.ContainsFunc(parsers, func(p format.Parser) bool { _, auto := p.(*format.Auto); return auto }) { // there may be lines of other formats too
 		p, err := format.New("auto", time.Local, nil)
 		if err != nil {
 			return nil, err
@@ -64,8 +63,8 @@ func NewFalsifier(parsers []format.Parser, ciphers []*pseudonym.Cipher, who Pers
 	return f, nil
 }
 
-// Is reports whether a line, without its newline, is one of the user's. known is false for
-// a line of an unknown format, and of an error log, which names users in its messages.
+// Is reports whether a line, without its newline, is one of the user's. If it is not, known is
+// false for a line of an unknown format or of an error log, which names users in its messages.
 func (f *Falsifier) Is(line []byte) (is, known bool) {
 	if !f.parse(line) {
 		return false, false
@@ -78,9 +77,9 @@ func (f *Falsifier) Is(line []byte) (is, known bool) {
 	return false, !f.line.Error
 }
 
-// Falsify changes a line of the person, without its newline. whole is false where its
-// addresses alone were changed: its format is not known, or it would be no line of that
-// format any more.
+// Falsify overwrites a line of the person, without its newline, in place. whole is false if
+// only addresses were overwritten, because the format is unknown or the line would no longer
+// have that format.
 func (f *Falsifier) Falsify(line []byte) (whole bool) {
 	spans := f.find(line)
 	known := f.parse(line)
@@ -112,7 +111,7 @@ func (f *Falsifier) Falsify(line []byte) (whole bool) {
 	return false
 }
 
-// isAsBefore reports whether a line that was struck has the fields that it had.
+// isAsBefore reports whether an overwritten line has the same fields as before.
 func (f *Falsifier) isAsBefore(line []byte) bool {
 	if !f.by.Parse(line, &f.struck) || len(f.struck.Fields) != len(f.line.Fields) || f.struck.Client != f.line.Client {
 		return false
@@ -136,8 +135,8 @@ func (f *Falsifier) parse(line []byte) bool {
 	return false
 }
 
-// userKeys are the names of fields with a user, where a role does not tell them: keys of
-// JSON lines, and what a line in a service's JSON has.
+// userKeys are names of fields that hold a user but have no role to tell: keys of JSON lines,
+// and names in lines that a service wrapped in JSON.
 var userKeys = []string{"user", "remote_user", "user_id", "username", "clientusername", "text"}
 
 func (f *Falsifier) isUser(i int, line []byte) bool {
@@ -153,7 +152,7 @@ func (f *Falsifier) isUser(i int, line []byte) bool {
 	return bytes.Equal(plain, f.who.User)
 }
 
-// find returns where the addresses stand in a line, by position.
+// find returns where in a line the person's addresses are, nil if the person is a user.
 func (f *Falsifier) find(line []byte) (found []span) {
 	if f.who.User != nil {
 		return nil
@@ -163,7 +162,7 @@ func (f *Falsifier) find(line []byte) (found []span) {
 			found = append(found, span{start, end})
 		}
 	})
-	for _, plain := range f.plain { // in a name, see pseudonym.IsGlued
+	for _, plain := range f.plain { // glued to a name, see pseudonym.IsGlued
 		for at := 0; at < len(line); {
 			i := bytes.Index(line[at:], plain)
 			if i < 0 {
@@ -180,7 +179,7 @@ func (f *Falsifier) find(line []byte) (found []span) {
 	return found
 }
 
-// isClient reports whether one of the spans stands in a client's field.
+// isClient reports whether one of the spans is in a client field.
 func (f *Falsifier) isClient(spans []span) bool {
 	return slices.ContainsFunc(f.line.Fields, func(field format.Field) bool {
 		return holdsClients(&field) && slices.ContainsFunc(spans, func(s span) bool { return field.Start <= s.start && s.end <= field.End })
@@ -191,7 +190,8 @@ func holdsClients(f *format.Field) bool {
 	return f.Role == format.RoleClient || f.Kind == format.Client || f.Kind == format.ClientList || f.Kind == format.Forwarded
 }
 
-// clients returns the addresses in the fields of clients.
+// clients returns where in a line's client fields the addresses are. It overwrites client
+// fields without an address, which hold a name in clear.
 func (f *Falsifier) clients(line []byte) (found []span) {
 	for i := range f.line.Fields {
 		field := &f.line.Fields[i]
@@ -210,12 +210,12 @@ func (f *Falsifier) clients(line []byte) (found []span) {
 	return found
 }
 
-// kept are names of fields that tell nothing of a person: the event of a policy, and in
-// JSON lines what servers write, and services that wrap them.
+// kept are names of fields that reveal nothing about a person: a policy's event, and in JSON
+// lines what servers, and services that wrap their lines, write.
 var kept = []string{"%{event}e", "level", "logger", "msg", "stream", "host", "method", "proto", "protocol", "request_method", "server_protocol", "time", "ts", ""}
 
-// strike writes over a field of a person: the user, URL, referrer, agent and other texts.
-// Messages are written over by prose.
+// strike overwrites a field of a person's line: user, URL, referrer, user agent or another
+// text. It overwrites messages with prose.
 func (f *Falsifier) strike(i int, line []byte, prose func([]byte)) {
 	field := &f.line.Fields[i]
 	text := line[field.Start:field.End]
@@ -253,12 +253,12 @@ func (f *Falsifier) strike(i int, line []byte, prose func([]byte)) {
 	}
 }
 
-// isHash reports whether a text is one of pseudonym.Cipher.AppendHash.
+// isHash reports whether a text is a hash that pseudonym.Cipher.AppendHash wrote.
 func isHash(text []byte) bool {
 	return len(text) == 17 && text[0] == 'h' && len(bytes.Trim(text[1:], "0123456789abcdef")) == 0
 }
 
-// strikeText writes x over a text but the blanks around it, which no parser may miss.
+// strikeText overwrites a text with x, except for blanks around it, which a parser may need.
 func strikeText(text []byte) {
 	if text = bytes.Trim(text, " "); string(text) == "-" {
 		return
@@ -268,8 +268,8 @@ func strikeText(text []byte) {
 	}
 }
 
-// strikeQuoted writes x over what stands in quotes in a message, and over URLs: the words
-// around it tell parsers where the client is.
+// strikeQuoted overwrites the quoted texts and the URLs in a message with x. It keeps the words
+// around them, by which parsers find the client.
 func strikeQuoted(text []byte) {
 	for at := 0; ; {
 		quoted := bytes.SplitAfterN(text[at:], []byte{'"'}, 3)
@@ -287,7 +287,7 @@ func strikeQuoted(text []byte) {
 	}
 }
 
-// strikeWords writes x over letters and digits alone.
+// strikeWords overwrites only letters and digits with x.
 func strikeWords(text []byte) {
 	for i, c := range text {
 		if '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c >= 0x80 {
@@ -296,8 +296,8 @@ func strikeWords(text []byte) {
 	}
 }
 
-// strikeHost is strikeWords, for a host that has to stay one: an IPv6 address may have no
-// brackets.
+// strikeHost is strikeWords for a host that must remain one. It overwrites the colons of an
+// IPv6 address without brackets as well.
 func strikeHost(host []byte) {
 	strikeWords(host)
 	for i, c := range host {
@@ -307,8 +307,8 @@ func strikeHost(host []byte) {
 	}
 }
 
-// strikeURL leaves of a URL that it is one: /xxx, https://xxx/ or *, each of which a
-// policy's treatments leave as it is.
+// strikeURL overwrites a URL with one that has the same length: /xxx, https://xxx/ or *, which
+// a policy's treatments do not change.
 func strikeURL(text []byte) {
 	if string(text) == "*" {
 		return
@@ -329,8 +329,8 @@ func strikeURL(text []byte) {
 	strikeText(rest)
 }
 
-// strikeQuery writes x over the values of a query that stands by itself, ?a=b. The names
-// of those with a value are a policy's, or the application's.
+// strikeQuery overwrites the values of a query in a field of its own, ?a=b, with x. It keeps
+// their names, which are a policy's or the application's.
 func strikeQuery(text []byte) {
 	for _, pair := range bytes.FieldsFunc(text, func(r rune) bool { return r == '&' || r == ';' || r == '?' }) {
 		strikeText(pair[bytes.IndexByte(pair, '=')+1:])
@@ -343,17 +343,17 @@ func (f *Falsifier) randomHex(text []byte) {
 	}
 }
 
-// Bounds of the search for another address. Of networks, one of some ten thousands will do;
-// of pseudonyms one of about 800, or none at all where one under pfx has few digits.
+// Bounds of the search for a replacement, in guesses. Of networks, one in some ten thousand
+// fits; of pseudonyms one in about 800, or none if one under pfx has few digits.
 const (
 	maxNetworks   = 1 << 17
 	maxPseudonyms = 1 << 14
 )
 
-// another returns the text of another address that is spelled with as many characters,
-// all day the same: of a pseudonym that of a plausible address, of a name's that of
-// another name, of a network that of another one, of an address in clear that of one that
-// nobody has.
+// another returns the text that replaces an address. It has the same length, and is the same
+// all day. A plausible address's pseudonym replaces a pseudonym, another name's that of a name,
+// another network a network, and an address that nobody has one in clear. If there is no other
+// network, it returns text.
 func (f *Falsifier) another(text []byte) []byte {
 	if made := f.made[string(text)]; made != nil {
 		return made
@@ -361,7 +361,7 @@ func (f *Falsifier) another(text []byte) []byte {
 	was, _ := pseudonym.ParseAddr(text)
 	canonical := string(was.AppendTo(nil)) == string(text)
 	likes, maxGuesses := f.like(was)
-	fixed := 0 // how much of the text stays
+	fixed := 0 // how many bytes of the text stay
 	if was.IsName() {
 		fixed = bytes.Index(text, []byte("::")) + len("::")
 	}
@@ -382,14 +382,14 @@ func (f *Falsifier) another(text []byte) []byte {
 	return made
 }
 
-// like returns what an address has to be to stand in the place of another; where there is
-// none as the first says, the second will do. maxGuesses bounds the search for it.
+// like returns the tests for a replacement of was: if no address passes the first, the second
+// is tried. maxGuesses bounds the search for each.
 func (f *Falsifier) like(was pseudonym.Addr) (likes []func(pseudonym.Addr) bool, maxGuesses int) {
 	if was.IsName() {
 		return []func(pseudonym.Addr) bool{pseudonym.Addr.IsName}, maxNetworks
 	}
 	for _, c := range f.ciphers {
-		if c.IsMasked(was) { // a network, of which the same bits are left
+		if c.IsMasked(was) { // a network, of which the same bits remain
 			return []func(pseudonym.Addr) bool{
 				func(a pseudonym.Addr) bool { return c.IsMasked(a) && a.IsAllocated() },
 				c.IsMasked,
@@ -402,7 +402,7 @@ func (f *Falsifier) like(was pseudonym.Addr) (likes []func(pseudonym.Addr) bool,
 		if !ok || was.Is4() && !c.Keeps4() {
 			continue
 		}
-		if by == nil { // of an address that somebody made up
+		if by == nil { // unless another fits, the address is made up
 			by = c
 		}
 		if real.IsClient() {
@@ -419,7 +419,7 @@ func (f *Falsifier) like(was pseudonym.Addr) (likes []func(pseudonym.Addr) bool,
 	}}, maxPseudonyms
 }
 
-// randomise writes other digits into the text of an address.
+// randomise replaces the digits in the text of an address by random ones.
 func (f *Falsifier) randomise(text []byte) {
 	for i := 0; i < len(text); {
 		if text[i] == ':' || text[i] == '.' {
