@@ -42,7 +42,7 @@ func TestReason(t *testing.T) {
 	}
 }
 
-// TestReasonInDisguise: an address that is written so that programs do not see one.
+// TestReasonInDisguise: addresses that are written so that programs do not see them.
 func TestReasonInDisguise(t *testing.T) {
 	for text, want := range map[string]string{
 		"spam of 192.0.2[.]1":                   "spam of -",
@@ -103,7 +103,7 @@ func TestReasonInDisguise(t *testing.T) {
 		"asked by bWFyaWFAZXhhbXBsZS5vcmc= in a mail":    "asked by - in a mail",
 		"％３１92.0.2.7":                                    "-",
 
-		// What is none stays as it is.
+		// What is no address stays as it is.
 		"§ 100g StPO, Az. 12 Js 345/26":               "§ 100g StPO, Az. 12 Js 345/26",
 		"§§ 12, 13, 15 TDDDG; Art. 6(1)(f) DSGVO":     "§§ 12, 13, 15 TDDDG; Art. 6(1)(f) DSGVO",
 		"AG Hamburg 163 Gs 1234/26 of 22.11.2026":     "AG Hamburg 163 Gs 1234/26 of 22.11.2026",
@@ -137,8 +137,8 @@ func TestReasonInDisguise(t *testing.T) {
 	}
 }
 
-// TestReasonWithNumbers: an address among numbers, and a telephone, go. A number stays
-// where the text or its own form says of what it is one.
+// TestReasonWithNumbers: an address written as numbers, and a telephone number, are removed. A
+// number stays if the text, or its own form, says what it is.
 func TestReasonWithNumbers(t *testing.T) {
 	for text, want := range map[string]string{
 		"spam of 3221225991":                        "spam of -",
@@ -213,9 +213,9 @@ func TestReasonWithNumbers(t *testing.T) {
 	}
 }
 
-// TestLongReason: who gives a long text by mistake does not wait for minutes. Four times the
-// text takes four times as long, not sixteen times; what else the machine does adds to one
-// count now and then.
+// TestLongReason: the time is proportional to the length of a reason, so that nobody waits for
+// minutes who gives a long text by mistake. Other processes can disturb a measurement, so it is
+// repeated.
 func TestLongReason(t *testing.T) {
 	cost := func(n int) (taken time.Duration) {
 		before := cpuTime(t)
@@ -229,7 +229,7 @@ func TestLongReason(t *testing.T) {
 	assert.Less(t, growth, 8.0)
 }
 
-// cpuTime returns the time that this process has computed for.
+// cpuTime returns the user CPU time of this process.
 func cpuTime(t *testing.T) time.Duration {
 	t.Helper()
 	var used unix.Rusage
@@ -237,7 +237,7 @@ func cpuTime(t *testing.T) time.Duration {
 	return time.Duration(used.Utime.Nano())
 }
 
-// TestReasonWithoutWhom: the person that is looked for is not named either.
+// TestReasonWithoutWhom: the person who is looked for is not named either.
 func TestReasonWithoutWhom(t *testing.T) {
 	for text, want := range map[string]string{
 		"Maria, case 3":     "-, case 3",
@@ -252,7 +252,7 @@ func TestReasonWithoutWhom(t *testing.T) {
 	}
 }
 
-// TestReasonWithoutOddNames: a name is found however its bytes spell it.
+// TestReasonWithoutOddNames: a name is found in every encoding and spelling of its bytes.
 func TestReasonWithoutOddNames(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"J\xfcrgen", "of J\xfcrgen, case 3", "of -, case 3"},
@@ -269,7 +269,7 @@ func TestReasonWithoutOddNames(t *testing.T) {
 	}
 }
 
-// TestReasonOfAnyAddress: each disguise of the table hides no address whatever.
+// TestReasonOfAnyAddress: no address stays in any of these disguises.
 func TestReasonOfAnyAddress(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 50 {
@@ -289,7 +289,7 @@ func TestReasonOfAnyAddress(t *testing.T) {
 			base64.StdEncoding.EncodeToString([]byte(v4)), base64.RawURLEncoding.EncodeToString([]byte(v6)),
 			strings.ReplaceAll(v6, ":", " : "), strings.ReplaceAll(v6, ":", "[:]"), strings.ReplaceAll(netip.AddrFrom16(six).StringExpanded(), ":", "-"),
 		}
-		if four[0] < 224 { // no client has another
+		if four[0] < 224 { // clients have no others
 			texts = append(texts, fmt.Sprint(number))
 		}
 		for _, text := range texts {

@@ -19,7 +19,7 @@ func parsed(tb testing.TB, s string) pseudonym.Addr {
 	return a
 }
 
-// Whatever is remembered, the pseudonym is the one that is computed.
+// TestRecentClients: a cached pseudonym equals the computed one, whatever else is cached.
 func TestRecentClients(t *testing.T) {
 	c := testCipher(t, "ipcrypt")
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -72,7 +72,7 @@ func TestRecentClients(t *testing.T) {
 	require.Equal(t, maxClients, c.recent.Len())
 }
 
-// An equal hash is not enough.
+// TestFindByAllBytes: an equal hash is not enough to find a client.
 func TestFindByAllBytes(t *testing.T) {
 	c := testCipher(t, "ipcrypt")
 	text := []byte("11.11.11.11")
@@ -88,7 +88,7 @@ func TestFindByAllBytes(t *testing.T) {
 	}
 }
 
-// appendText takes what ParseAddr takes, in every mode, remembered or not.
+// TestAppendText: appendText accepts what ParseAddr accepts, in every mode, cached or not.
 func TestAppendText(t *testing.T) {
 	for _, m := range []string{"ipcrypt", "pfx", "mask=20/44", "drop", "keep"} {
 		c := testCipher(t, m)
@@ -118,7 +118,7 @@ func TestDayCipherIsNotPrinted(t *testing.T) {
 	}
 }
 
-// No address costs an allocation, not even a new one.
+// TestDayCipherAllocs: no address costs an allocation, not even a new one.
 func TestDayCipherAllocs(t *testing.T) {
 	c := testCipher(t, "ipcrypt")
 	var text []byte
@@ -136,7 +136,7 @@ func TestDayCipherAllocs(t *testing.T) {
 	require.Equal(t, string(c.AppendAddr(nil, testAddr4(i))), string(dst))
 }
 
-// go test -run - -bench AppendText ./filter
+// go test -run - -bench AppendText ./filter/guard
 func BenchmarkAppendText(b *testing.B) {
 	for _, m := range []string{"ipcrypt", "pfx"} {
 		for _, clients := range []int{1, 1000, 20_000} {
@@ -170,7 +170,7 @@ func testAddr4(v uint32) (a pseudonym.Addr) {
 	return a
 }
 
-// zipfAddrs returns 2^16 calls by so many clients, a third of them IPv6.
+// zipfAddrs returns the addresses of 2^16 requests by that many clients, a third of them IPv6.
 func zipfAddrs(clients int) []pseudonym.Addr {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	zipf := rand.NewZipf(rnd, 1.1, 20, uint64(clients-1))

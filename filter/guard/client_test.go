@@ -54,7 +54,7 @@ func TestClient(t *testing.T) {
 	}
 }
 
-// One client counts once, however it was written.
+// TestClientCounted: each spelling of an address counts as the same client.
 func TestClientCounted(t *testing.T) {
 	g := testGuard(testCipher(t, "mask=0/0"))
 	address := func(text string) pseudonym.Addr {
@@ -81,7 +81,7 @@ func TestClientList(t *testing.T) {
 		{"10.1.2.3 192.0.2.1", "{name:10.1.2.3 192.0.2.1}", ""},
 		{`"192.0.2.1"	`, `"{192.0.2.1}"	`, "192.0.2.1"},
 		{`\"-\", \"\", "`, `\"-\", \"\", "`, ""},
-		// No half of an escape is left over, of JSON or of httpd.
+		// No escape of JSON or httpd is cut in half.
 		{`\ufffd1, 1\u00e4`, `{name:\ufffd1}, {name:1\u00e4}`, ""},
 		{`\x411.2.3.4`, `{name:\x411.2.3.4}`, ""},
 		{`\"\t192.0.2.1\n\"`, `\"{name:\t192.0.2.1\n}\"`, ""},
@@ -135,8 +135,8 @@ func TestForwarded(t *testing.T) {
 	assert.Nil(t, who)
 }
 
-// Of a long list the middle is struck out, and the first half leaves the second
-// one half of what the line may grow by.
+// TestClientListBounds: the middle of a long list is struck out, and its first half may use
+// only half of the bytes by which the line may grow.
 func TestClientListBounds(t *testing.T) {
 	for _, test := range []struct {
 		name, list, want string

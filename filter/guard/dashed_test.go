@@ -52,8 +52,8 @@ func TestDashed(t *testing.T) {
 	}
 }
 
-// FuzzDashed holds appendPlain equal to its reference, and to itself for a text whose
-// dashes and digits are escaped.
+// FuzzDashed compares appendPlain with its reference, and with its own result for a text with
+// escaped dashes and digits.
 func FuzzDashed(f *testing.F) {
 	for _, text := range []string{"ec2-198-51-100-7.x", "1-2-3-4-5", "a1-2-3-4-5b", "1--2-3-4-5", "1-2-3-4 5-6-7-8", "-256-1-1-1-1", `\x31-2-3-4`, "0001-2-3-4", "1-2-3-04"} {
 		f.Add(text, uint64(0x1234))

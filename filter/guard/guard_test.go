@@ -81,8 +81,7 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// TestGuardNoAgent: what no address has stays in a user agent, see TestVersions, but
-// nowhere else.
+// TestGuardNoAgent: a version stays in a user agent, see TestVersions, but nowhere else.
 func TestGuardNoAgent(t *testing.T) {
 	for text, want := range map[string]string{
 		"1.2.3.4.5": "{name:1.2.3.4.5}", "192.0.2.1234": "{name:192.0.2.1234}", "Chrome/124.0.0.0": "Chrome/{124.0.0.0}",
@@ -94,9 +93,9 @@ func TestGuardNoAgent(t *testing.T) {
 	}
 }
 
-// FuzzGuard puts an address, in one of many spellings, into a text. It must
-// not be found in what comes out, neither as it stands nor decoded, also where
-// its neighbours make something else of it; and the guard equals its reference.
+// FuzzGuard inserts an address, in one of many spellings, into a text. The address must not be
+// in the output, plain or decoded, even if its neighbours change how it reads; and the guard
+// must equal its reference.
 func FuzzGuard(f *testing.F) {
 	for _, log := range guardtest.Logs(f, "../../testdata") {
 		for i, line := range strings.SplitAfter(log, "\n") {
@@ -127,7 +126,7 @@ func FuzzGuard(f *testing.F) {
 			as = agentText
 		}
 
-		// Of numbers with dashes, the reference reads no escapes. See FuzzDashed.
+		// The reference does not decode escapes in numbers with dashes. See FuzzDashed.
 		g := testGuard(full)
 		if bytes.Count(decoded(in), []byte("-")) < 3 || !bytes.ContainsAny(in, `%\`) {
 			assert.Equal(t, string(guardtest.Raw(full.Cipher, in, agent)), string(g.appendRaw(nil, in, as)), "%q", in)
@@ -152,8 +151,7 @@ func FuzzGuard(f *testing.F) {
 	})
 }
 
-// FuzzSimpleTexts: a text that is passed over as a simple one is what the guard would
-// make of it.
+// FuzzSimpleTexts: the guard leaves a text as it is if CannotHoldAddress reports true.
 func FuzzSimpleTexts(f *testing.F) {
 	for _, text := range []string{"https://meet.example.org/Standup", "https://a.example.org:443/", "GET /a HTTP/1.1 fe80:", "\"a\" b.c d:e f.0"} {
 		f.Add([]byte(text))
@@ -198,7 +196,7 @@ func TestUnescape(t *testing.T) {
 	}
 }
 
-// TestUnescapeAtOnce: as FuzzUnescape, for all short texts of what escapes are made of.
+// TestUnescapeAtOnce is FuzzUnescape for all short texts of the bytes of escapes.
 func TestUnescapeAtOnce(t *testing.T) {
 	const bytes = `%\u0235Eg`
 	for size, n := 1, len(bytes); size <= 6; size, n = size+1, n*len(bytes) {
@@ -213,7 +211,7 @@ func TestUnescapeAtOnce(t *testing.T) {
 	}
 }
 
-// FuzzUnescape: see checkUnescape.
+// FuzzUnescape runs checkUnescape at each byte of a text.
 func FuzzUnescape(f *testing.F) {
 	for _, text := range []string{"%3Aab", "%252E", "%25%32%45", "%%32%45", `%3\u0041`, `\u00253a`, `%\u0032E`, `%25\u0032E`, "%25%3", "%2", `\u00g`, "%%%%%"} {
 		f.Add([]byte(text))
@@ -225,8 +223,8 @@ func FuzzUnescape(f *testing.F) {
 	})
 }
 
-// checkUnescape: what is told at once of the byte that a text begins with is what
-// unescapeNested reads.
+// checkUnescape requires that unescapeLong and mayUnescape agree with unescapeNested on the
+// escape that a text begins with.
 func checkUnescape(t *testing.T, text []byte) {
 	c, width, layers := unescapeNested(text)
 	if got, gotWidth, gotLayers := unescapeLong(text); got != c || gotWidth != width || gotLayers != layers {
@@ -245,8 +243,8 @@ func TestEscapeLayers(t *testing.T) {
 	}
 }
 
-// Each text is one run, or one name, of 1 MiB: if anything looked over the rest
-// of it for each address in it, this would take minutes.
+// TestGuardLongTexts: each text is one run, or one name, of 1 MiB. If anything searched the
+// rest of it again for each address, this would take minutes.
 func TestGuardLongTexts(t *testing.T) {
 	t.Parallel()
 	const size = 1 << 20

@@ -11,7 +11,8 @@ import (
 	"hushpipe/format"
 )
 
-// mayBeName is a plain reading of where names may be: it is generous.
+// mayBeName marks where names may be in a malformed line. It is simpler than names, and marks
+// more.
 func mayBeName(line string) []bool {
 	may := make([]bool, len(line)+1)
 	mark := func(from, to int) {
@@ -68,8 +69,7 @@ func TestShortEnds(t *testing.T) {
 	}
 }
 
-// FuzzKept: all of a malformed line stays but for what may be an address, a secret or a
-// name.
+// FuzzKept: a malformed line keeps everything that cannot be an address, a secret or a name.
 func FuzzKept(f *testing.F) {
 	for _, log := range guardtest.Logs(f, "../../testdata") {
 		for i, line := range strings.Split(log, "\n") {
@@ -91,11 +91,11 @@ func FuzzKept(f *testing.F) {
 		got := malformed(t, &g, line)
 		n := names{keys: format.ClientKeysOf(nil)}
 		if n.find([]byte(line), nil); n.full {
-			return // where names are too many is not said here
+			return // mayBeName does not know the bound of names
 		}
 		mayGo := mayBeName(line)
-		// Of broken stamps and brackets the program takes more for names than this plain
-		// reading: more goes than need be. filter's TestNames says what has to stay.
+		// In broken stamps and brackets, names takes more for names than mayBeName does, and
+		// replaces more than necessary. TestNames of package filter has what must stay.
 		for _, name := range n.all {
 			for i := name.start; i < name.end; i++ {
 				mayGo[i] = true

@@ -440,8 +440,7 @@ func endsCLF(text []byte, start, end int) bool {
 	return at+n > end && !inRun(text, at-1) && !inRun(text, at+n)
 }
 
-// nextEscaped is next for any text. For one without escapes, it finds the same runs as the
-// faster nextPlain.
+// nextEscaped is next for any text, and the reference of the faster nextPlain, see FuzzRuns.
 func (s *runs) nextEscaped() bool {
 	for i := s.end; ; {
 		for ; i < len(s.text); i++ {

@@ -72,9 +72,9 @@ func TestStampDay(t *testing.T) {
 	}
 }
 
-// FuzzMalformed looks for what is left: no run with two separators, and so no
-// address and no piece of one that anybody could tell, but time stamps. What
-// is no part of a run stays.
+// FuzzMalformed requires that no run with two separators is left, except for time stamps: so no
+// address is left, and no piece of one that anybody could recognise. What is not part of a run
+// stays.
 func FuzzMalformed(f *testing.F) {
 	for _, log := range guardtest.Logs(f, "../../testdata") {
 		for i, line := range strings.SplitAfter(log, "\n") {
@@ -105,8 +105,8 @@ func FuzzMalformed(f *testing.F) {
 	})
 }
 
-// FuzzRuns: the runs of a text without escapes are those of the plain reference, but for
-// times of day, which that one passes over in stamps, and for stamps right behind a date.
+// FuzzRuns compares nextPlain with nextEscaped, except for times of day, which nextEscaped
+// skips in stamps, and for stamps right after a date.
 func FuzzRuns(f *testing.F) {
 	for _, text := range []string{"1.2.3 [22/Nov/2026:07:23:55 +0000] a:b: Sun Nov 22 07:23:55.1 2026 2026-11-22T07:23:55Z ::", "2026-11-22/Nov/2026:07:23:55 +0000", "1.22/Nov/2026:07:23:55 +0000.", "1.1/1:1"} {
 		f.Add(text)
@@ -138,7 +138,7 @@ func FuzzRuns(f *testing.F) {
 	})
 }
 
-// unrun leaves of a text what can be neither an address nor its replacement.
+// unrun removes from a text what may be part of an address or of its replacement.
 func unrun(text []byte) string {
 	return regexp.MustCompile(`[0-9A-Fa-f.:-]+`).ReplaceAllString(string(text), "")
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// quotedBefore are quoted texts that come again and again, and what is known of each: how many
-// runs it has, -1 for what has to be read each time.
+// quotedBefore are quoted texts that recur, with the number of runs that is cached for each, or
+// -1 for a text that cannot be cached.
 var quotedBefore = map[string]int{
 	"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36": 0,
 	"Mozilla/5.0 (compatible; a bot of 192.0.2.1 and 2001:db8::1 and 192.0.2.1.5)":                          3,
@@ -36,14 +36,14 @@ var quotedBefore = map[string]int{
 	strings.Repeat("too long ", 30):                                                                         -1,
 }
 
-// around is what stands before and behind a text, where a name is looked for as well.
+// around is what precedes and follows a text, where names are looked for as well.
 var around = []struct{ before, behind string }{
 	{"ab - - [x] ", " 812"}, {"", ""}, {"dsl.example.net ", " - - [22/Nov/2026:07:23:55 +0000] a"}, {"ip=", " a"}, {`{"ip":`, `,"a":1}`},
 	{"a, ", " [22/Nov/2026:07:23:55 +0000] "}, {"[client ", "] a"}, {"client ", ", server: a"}, {`"key`, ": dsl.example.net"}, {"22/Nov/", ":07:23:55 +0000"},
 	{"192.0.2.", ".1"}, {"\\", "\\"}, {"%41", "%41"}, {"\x00", "\x00"}, {"[22/Nov/2026:07:23:55 +0000] ", ` 5 "ip" : a`}, {"} ", " }"}, {"client\t", "\tremote a.b"},
 }
 
-// malformed is what becomes of a malformed line.
+// malformed returns what the guard makes of a malformed line.
 func malformed(t testing.TB, g *Guard, line string) string {
 	text, raw := []byte(line), []byte(nil)
 	if strings.Contains(line, "\x00") {
@@ -54,7 +54,7 @@ func malformed(t testing.TB, g *Guard, line string) string {
 	return string(g.AppendMalformed(nil, text, guardtest.Redact(t)))
 }
 
-// requireKnown holds lines to those of a guard that remembers no quoted text.
+// requireKnown compares a guard that caches quoted texts with one that does not.
 func requireKnown(t testing.TB, lines []string) (known Guard) {
 	keys := format.ClientKeysOf(nil)
 	known, plain := New(keys, &QuotedTexts{}), New(keys, nil)
@@ -67,8 +67,8 @@ func requireKnown(t testing.TB, lines []string) (known Guard) {
 	return known
 }
 
-// TestQuotedTexts: what is remembered of a quoted text in malformed lines, and that
-// nothing becomes of it but what becomes of it where it is read.
+// TestQuotedTexts: which quoted texts are cached, and that a cached one is rewritten as if it
+// were read.
 func TestQuotedTexts(t *testing.T) {
 	for text, runs := range quotedBefore {
 		line := `x "` + text + `" y`
@@ -87,7 +87,7 @@ func TestQuotedTexts(t *testing.T) {
 	}
 }
 
-// TestManyQuotedTexts: texts make room for others, also within a line.
+// TestManyQuotedTexts: texts evict others from the cache, even within a line.
 func TestManyQuotedTexts(t *testing.T) {
 	var lines []string
 	for i := range 1000 {
@@ -100,7 +100,7 @@ func TestManyQuotedTexts(t *testing.T) {
 	requireKnown(t, lines)
 }
 
-// FuzzQuoted: the same in any place of any text.
+// FuzzQuoted is TestQuotedTexts for any text in any place.
 func FuzzQuoted(f *testing.F) {
 	for text := range quotedBefore {
 		for _, a := range around {

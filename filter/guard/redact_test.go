@@ -147,7 +147,7 @@ func TestRedactMessage(t *testing.T) {
 	}
 }
 
-// In what begins like a URL a blank belongs to the value.
+// TestRedactURLWithBlanks: if a text begins like a URL, a blank is part of the value.
 func TestRedactURLWithBlanks(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"http://x/a b?password=my SECRET", "http://x/a b?password=-"},
@@ -189,8 +189,8 @@ func TestNewRedact(t *testing.T) {
 	}
 }
 
-// As TestGuardLongTexts: no byte is looked at again for each name or user
-// behind it.
+// TestRedactLongTexts, like TestGuardLongTexts, would take minutes if bytes were read again for
+// each name or user before them.
 func TestRedactLongTexts(t *testing.T) {
 	const size = 1 << 20
 	deep, slash := "", "/"

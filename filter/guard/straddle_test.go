@@ -13,7 +13,7 @@ import (
 	"hushpipe/format"
 )
 
-// fieldsOf cuts a text in which <> are around texts and () around clients.
+// fieldsOf cuts a text into fields: texts are in <>, and clients in ().
 func fieldsOf(marked string) (line []byte, fields []format.Field) {
 	for _, c := range []byte(marked) {
 		switch c {
@@ -102,7 +102,8 @@ func TestStraddlesWrongFormat(t *testing.T) {
 	}
 }
 
-// What the logs in testdata hold was written with the right format.
+// TestStraddlesNowhere: the logs in testdata were written in the right format, so no address in
+// them straddles.
 func TestStraddlesNowhere(t *testing.T) {
 	for name, log := range guardtest.Logs(t, "../../testdata") {
 		p, err := format.New("auto", time.UTC, nil)
@@ -116,7 +117,7 @@ func TestStraddlesNowhere(t *testing.T) {
 	}
 }
 
-// FuzzStraddles holds it against every field border, tried one by one.
+// FuzzStraddles compares Straddles with refStraddles, which tries each field border.
 func FuzzStraddles(f *testing.F) {
 	for _, text := range []string{"<2001:db8:>:<1>", "<1.2.3>.<4>.<5.6.7>", "<192.0.2.1:192.0>.<2.2>", "(1.2)<.3.4>", "<><1.2><.3.><4>", "<1>:<2>.<3.4.5>::<6>"} {
 		f.Add(text)
@@ -126,7 +127,7 @@ func FuzzStraddles(f *testing.F) {
 			return
 		}
 		fields, inside := "", false
-		for _, c := range []byte(text) { // keep what is well nested
+		for _, c := range []byte(text) { // drop brackets that are not well nested
 			open, closing := c == '<' || c == '(', c == '>' || c == ')'
 			if open && inside || closing && !inside || c >= 0x80 {
 				continue
@@ -146,10 +147,9 @@ func FuzzStraddles(f *testing.F) {
 	})
 }
 
-// refStraddles is straddles byte by byte: what belongs to a client, to an
-// address inside one field, or to no run between fields, cuts the line; a piece
-// with the bytes of two fields in it, or two separators of one, must hold no
-// address.
+// refStraddles is Straddles byte by byte. It cuts the line at clients, at addresses within one
+// field, and at text between fields that is not part of a run. No piece with bytes of two
+// fields, or with two separators of one, may hold an address.
 func refStraddles(line []byte, fields []format.Field) bool {
 	if len(fields) == 0 {
 		return false

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVersions: what stays in a user agent, and what does not.
+// TestVersions: which versions stay in a user agent, and which addresses do not.
 func TestVersions(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"product", "Mozilla/5.0 (X11; Linux) Chrome/124.0.0.0 Safari/537.36", ""},
@@ -73,8 +73,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestBrokenVersions: what stays in a malformed line, and what does not: what can be the
-// client of a line that was written behind the slash.
+// TestBrokenVersions: which versions stay in a malformed line. What can be the client of a line
+// that was written after the slash does not.
 func TestBrokenVersions(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"products", ` "Mozilla/5.0 (X11; en; rv:1.9.0.2) Chrome/124.0.0.0 Safari/537.36" "curl/8.5.0" 12`, ""},
@@ -110,10 +110,10 @@ func TestBrokenVersions(t *testing.T) {
 
 var agents = flag.String("agents", "", "a file of user agents, one a line, of which TestShareOfAgents tells how many change")
 
-// TestShareOfAgents: at most 0.3 % of user agents change, here those of a real log. The
-// lists that people collect are not part of the source:
+// TestShareOfAgents: at most 0.3 % of the user agents of a real log change. The lists that
+// people collect are not part of the source:
 //
-//	go test ./filter -run TestShareOfAgents -v -agents FILE
+//	go test ./filter/guard -run TestShareOfAgents -v -agents FILE
 func TestShareOfAgents(t *testing.T) {
 	var list []byte
 	if *agents != "" {
@@ -141,8 +141,8 @@ func TestShareOfAgents(t *testing.T) {
 	assert.LessOrEqual(t, changed, 3*all/1000)
 }
 
-// TestVersionsAtOnce holds the guard equal to its reference for all short texts of what
-// versions are told by, in user agents and in malformed lines.
+// TestVersionsAtOnce compares isVersion and isBrokenVersion with their references for all short
+// texts of the tokens that identify versions.
 func TestVersionsAtOnce(t *testing.T) {
 	tokens := []string{"Na", "b", "v", "rv", "For", "/", " ", "-", "_", ".", ":", "5", "5.9.0.1", "%", "(", `"`}
 	size, count := 5, 1

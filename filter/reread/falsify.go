@@ -389,7 +389,7 @@ func (f *Falsifier) like(was pseudonym.Addr) (likes []func(pseudonym.Addr) bool,
 		return []func(pseudonym.Addr) bool{pseudonym.Addr.IsName}, maxNetworks
 	}
 	for _, c := range f.ciphers {
-		if c.IsMasked(was) { // a network, of which the same bits remain
+		if c.IsMasked(was) { // a network: its replacement is masked alike
 			return []func(pseudonym.Addr) bool{
 				func(a pseudonym.Addr) bool { return c.IsMasked(a) && a.IsAllocated() },
 				c.IsMasked,

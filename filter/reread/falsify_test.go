@@ -14,12 +14,12 @@ import (
 	"hushpipe/format"
 )
 
-// TestFalsify: {ADDRESS} in the lines is a pseudonym, and ADDR in what is wanted any other
-// one that is as long. The person is 192.0.2.1, or the user maria.
+// TestFalsify: {ADDRESS} in a line is a pseudonym, and ADDR in the wanted line is any other one
+// of the same length. The person is 192.0.2.1, or the user maria.
 func TestFalsify(t *testing.T) {
 	for name, tt := range map[string]struct {
 		format, line, want string
-		user               bool // the line is looked for by the user
+		user               bool // the person is the user
 	}{
 		"combined": {"auto", `{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "GET /a?b=c HTTP/1.1" 200 5 "https://www.example.org/x?y" "Mozilla/5.0 (X)"`,
 			`ADDR - - [22/Nov/2026:07:23:55 +0000] "GET /xxxxx HTTP/1.1" 200 5 "https://xxxxxxxxxxxxxxxxxxx" "xxxxxxxxxxxxxxx"`, false},
@@ -61,7 +61,7 @@ func TestFalsify(t *testing.T) {
 	} {
 		for _, mode := range []string{"ipcrypt", "pfx", "keep"} {
 			if mode == "keep" && strings.Contains(tt.line, "ec2-{") {
-				continue // in clear it is not found there
+				continue // a clear address is not found there
 			}
 			t.Run(name+"/"+mode, func(t *testing.T) {
 				c := guardtest.Cipher(t, mode)
@@ -102,8 +102,8 @@ func TestFalsify(t *testing.T) {
 	}
 }
 
-// TestFalsifyNetworks: of a user's line under mask, the network becomes another one, of which
-// the same bits are left.
+// TestFalsifyNetworks: in a user's line under mask, another network with the same number of
+// bits replaces the network.
 func TestFalsifyNetworks(t *testing.T) {
 	for _, tt := range []struct {
 		mode, network string
@@ -128,7 +128,7 @@ func TestFalsifyNetworks(t *testing.T) {
 	}
 }
 
-// TestFalsifyOthersAddress: an IPv4 pseudonym that somebody else has is nobody's.
+// TestFalsifyOthersAddress: an IPv4 pseudonym that somebody else has is not chosen.
 func TestFalsifyOthersAddress(t *testing.T) {
 	c := guardtest.Cipher(t, "pfx")
 	text := guardtest.Expand(t, c, "{192.0.2.1}")

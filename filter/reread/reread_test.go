@@ -61,7 +61,7 @@ func TestRevealed(t *testing.T) {
 
 func all(pseudonym.Addr) bool { return true }
 
-// The date is that of the line's own time field, wherever others stand.
+// TestDater: the date is that of the line's own time field, whatever other dates it has.
 func TestDater(t *testing.T) {
 	d, err := NewDater(time.UTC)
 	require.NoError(t, err)

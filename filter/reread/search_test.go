@@ -19,8 +19,8 @@ import (
 
 const day = civil.Day(20000)
 
-// search returns the lines of a day's text that hold an address, and how many lines
-// were too long.
+// search returns the lines of a day's text that have an address, and how many lines were too
+// long.
 func search(t *testing.T, text, address string, canonical, gzipped bool) (lines string, long int) {
 	t.Helper()
 	path := t.TempDir()
@@ -48,7 +48,7 @@ func search(t *testing.T, text, address string, canonical, gzipped bool) (lines 
 	require.Len(t, all, 1)
 	found := all[0]
 	defer found.Close()
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0) // a logger goes on
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0) // the logger keeps writing
 	require.NoError(t, err)
 	f.WriteString(address + " later\n")
 	f.Close()
@@ -99,7 +99,7 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// TestSearchLarge: what is found does not depend on where a file is cut for reading.
+// TestSearchLarge: the result does not depend on where a file is split for reading.
 func TestSearchLarge(t *testing.T) {
 	const border = 2 << 20
 	hit := "1.2.3.4 - -\n"
