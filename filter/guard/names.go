@@ -134,7 +134,7 @@ func (n *names) pieceBehind(start int) {
 	}
 }
 
-// lead adds the words at the beginning of the line.
+// lead adds the words at the beginning of the line, by the first rule above.
 func (n *names) lead() {
 	line := n.line
 	if IsObject(line) {
@@ -310,7 +310,7 @@ var bare = func() (t [256]bool) {
 	return t
 }()
 
-// isRun reports whether a word is one run, which appendRuns replaces.
+// isRun reports whether a word is one run with two separators, which appendRuns replaces.
 func isRun(word []byte) bool {
 	seps := 0
 	for i := 0; i < len(word); {

@@ -227,9 +227,9 @@ func slashLen(text []byte) (width, layers int) {
 const maxLayers = 4
 
 // userinfoLen returns the length of what precedes the last @ of the authority that text begins
-// with, 0 for none. layers is how often the slashes before it were percent-encoded. The path
-// ends the authority, and so does an & that was encoded less often than the slashes. With whole
-// false, as in a query, a plain & ends it too.
+// with, 0 for none. layers is how often the slashes before it were percent-encoded. The path, a
+// query or a fragment ends the authority, and so does an & that was encoded less often than the
+// slashes. With whole false, as in a query, a plain & ends it too.
 func userinfoLen(text []byte, layers int, whole, prose bool) int {
 	at := 0
 	for i := 0; i < len(text); {

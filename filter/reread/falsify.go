@@ -135,7 +135,7 @@ func (f *Falsifier) parse(line []byte) bool {
 	return false
 }
 
-// userKeys are names of fields that hold a user but have no role to tell: keys of JSON lines,
+// userKeys are names of fields that hold a user without the role for it: keys of JSON lines,
 // and names in lines that a service wrapped in JSON.
 var userKeys = []string{"user", "remote_user", "user_id", "username", "clientusername", "text"}
 
