@@ -20,7 +20,7 @@ func (w *rewriter) appendErrorLine(dst, line []byte) []byte {
 			if !left {
 				dst = append(dst, line[at:field.Start]...)
 			}
-			switch before := i+1 == w.line.Client; { // httpd's text of an error stands before the client
+			switch before := i+1 == w.line.Client; { // httpd writes the text of an error before the client
 			case left:
 			case before && !bytes.HasSuffix(text, nginxClient):
 			default:

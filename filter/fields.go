@@ -154,8 +154,8 @@ func (w *rewriter) appendTreated(dst, line []byte, i int) []byte {
 // leftHost replaces a host and a port that were left out.
 const leftHost = "-:-"
 
-// hidesUser reports whether the user is left out because the server refused it: what it got
-// as a name is then often a password. Without a status, only a hash of the user is kept.
+// hidesUser reports whether the user is left out because the server refused the request: the
+// name is then often a password. Without a status, only a hash of the user is kept.
 func (w *rewriter) hidesUser(t *treatment.Treatment, line []byte) bool {
 	known := t.Kind == policy.Hash
 	for i := range w.line.Fields {
@@ -178,7 +178,7 @@ func (w *rewriter) appendShortened(dst []byte, field *format.Field, t *treatment
 	switch {
 	case t.Kind == policy.Hash:
 		return t.AppendTo(dst, text, w.guard.Cipher)
-	case field.Kind == format.Client: // another line stands in it
+	case field.Kind == format.Client: // it contains another line
 		return append(dst, '-')
 	case field.Kind == format.Plain && (field.Role == format.RoleTime || field.Role == format.RoleSize || field.Role == format.RoleDuration):
 		return t.AppendTo(dst, text, w.guard.Cipher)

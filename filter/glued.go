@@ -11,73 +11,74 @@ import (
 	"hushpipe/format"
 )
 
-// A glued line is made of pieces of several. A write of more than 4096 bytes to a
-// pipe is not atomic (pipe(7)), and where the pipe is full, what other children of the
-// server write comes to stand within it: behind a piece of the long line there is a
-// whole other one, or a piece of another long one.
+// A glued line consists of pieces of several lines. A write of more than 4096 bytes to a pipe
+// is not atomic (pipe(7)). If the pipe is full, lines of other children of the server get into
+// a long line: a piece of it is followed by another whole line, or by a piece of another long
+// line.
 //
-// What is written of a glued line is what is written of any other: it is treated as
-// one line. Its pieces are only counted, each that is a line of the format with an
-// address that can be told. For each other piece the day is marked, by a pair that is
-// not counted, since a room may miss a client: its counts are a lower bound. An expired
-// day gets a room file only where a line of it could be read: the date of another piece
-// proves nothing.
+// A glued line is written like any other: it is treated as one line. Only for counting is it
+// cut into pieces. A piece counts if it has the format of a line, and an address that can be
+// recognised. For any other piece, the day is marked by a pair that is not counted: a room may
+// lack a client, so its counts are a lower bound. An expired day gets a room file only if a
+// line of it could be parsed: the date of another piece proves nothing.
 //
-// A client must not make such a line by itself. All servers escape the quotes in what
-// a client sends, so that a piece with quotes of its own is none of a client's making;
-// a line that fits the format has them in the right places only, and is doubted only
-// for a client or user that no server writes.
+// A client must not be able to forge a glued line. All servers escape the quotes in what a
+// client sends, so a piece with unescaped quotes is not the work of a client. A line that fits
+// the format has such quotes only in the right places; it is doubted only for a client or user
+// that no server writes.
 
 const (
-	// atomicWrite is the length of a line with its newline that is not cut: PIPE_BUF of
-	// Linux. Of a longer piece, the end may be another line's.
+	// atomicWrite is PIPE_BUF of Linux: a line of at most this length, with its newline, is
+	// written in one piece. The end of a longer piece may belong to another line.
 	atomicWrite = 4096
-	maxPieces   = 16 // of a line, from its end
-	pieceWords  = 5  // before the time stamp
-	// guessedWords of these are taken for a piece's where nothing tells its beginning.
+	maxPieces   = 16 // per line, counted from its end
+	pieceWords  = 5  // most words of a line before its time stamp
+	// guessedWords is how many words before the time stamp are assigned to a piece whose
+	// beginning is unknown.
 	guessedWords = 3
-	maxKey       = 48 // bytes of a JSON object in which its first key has to end
+	maxKey       = 48 // the first key of a JSON object must end within so many bytes
 )
 
 // piece is line[start:end] of a glued line.
 type piece struct {
 	start, end int
-	isLine     bool // it fits the format, and tells its client
+	isLine     bool // it fits the format and has a client
 }
 
-// pieces finds those of one line.
+// pieces finds the pieces of one line.
 type pieces struct {
-	all    [maxPieces + 1]piece // from the last on
+	all    [maxPieces + 1]piece // the last one first
 	n      int
 	stamps [maxPieces]stamp // the last ones, in a ring
 	name   []byte           // scratch
 }
 
-// stamp is a time stamp at line[start:end], its brackets perhaps included.
+// stamp is a time stamp: line[start:end], which may include its brackets.
 type stamp struct {
 	start, end int
-	opens      bool // a quote and a word follow it, as of a request line
+	opens      bool // a quote and a letter follow it, as in a request line
 }
 
-// doubt says what is odd about a line that fits the format.
+// doubt is the reason to doubt a line that fits the format.
 type doubt uint8
 
 const (
 	noDoubt     doubt = iota
-	oddUser           // another line may stand in it
+	oddUser           // the identity or user may contain another line
 	gluedClient       // no server writes such a client
 )
 
-// doubtClient notes that no server writes the name of the client who is counted.
+// doubtClient doubts the line if no server writes such a name of the client who is counted.
 func (w *rewriter) doubtClient(name []byte) {
 	if len(name) > guard.MaxName || isCutAddr(name) || hasAddrWord(name) {
 		w.doubt = gluedClient
 	}
 }
 
-// doubtUser notes that another line may begin in the identity (%l) or the user of one
-// that is not usual: an identity is "-", since nobody asks for it, and what follows one
-// that is not is another; a user that holds a client has the field's kind.
+// doubtUser doubts a line, not one of the usual layout, if another line may begin in its
+// identity (%l) or its user. An identity is "-", since servers do not ask for it; anything
+// else that is followed by an identity is another line's client. A user that contains a
+// client has the kind format.Client.
 func (w *rewriter) doubtUser(line []byte) {
 	l := &w.line
 	for i := range l.Fields {
@@ -100,14 +101,14 @@ func (w *rewriter) doubtUser(line []byte) {
 
 var userless = []byte(" - - [")
 
-// opensStamp reports whether a text holds the beginning of a time stamp in brackets.
+// opensStamp reports whether a text contains the beginning of a time stamp in brackets.
 func opensStamp(text []byte) bool {
 	at := bytes.IndexByte(text, '[')
 	return at >= 0 && at+1 < len(text) && guard.MayBeginStamp(text[at+1])
 }
 
-// isCutAddr reports whether text has the bytes of an address and is none, nor a name:
-// an address behind the beginning of another.
+// isCutAddr reports whether text, which is not an address, consists of an address after the
+// beginning of another: it has the bytes of an address, and is not a name.
 func isCutAddr(text []byte) bool {
 	dots, colons, letters := 0, 0, false
 	for _, c := range text {
@@ -129,8 +130,8 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isHex(c byte) bool { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
-// isIdentity reports whether the field i is "-" in the place of an identity: what
-// stands before it is another host.
+// isIdentity reports whether field i is "-" in the place of an identity, so that the field
+// before it is another line's client.
 func (w *rewriter) isIdentity(i int, line []byte) bool {
 	if i >= len(w.line.Fields) {
 		return false
@@ -139,8 +140,7 @@ func (w *rewriter) isIdentity(i int, line []byte) bool {
 	return field.Kind == format.Client && string(line[field.Start:field.End]) == "-"
 }
 
-// hasAddrWord reports whether one of several words is an address: no host has such a
-// name.
+// hasAddrWord reports whether one of several words is an address. No host name is like that.
 func hasAddrWord(text []byte) bool {
 	if bytes.IndexByte(text, ' ') < 0 {
 		return false
@@ -156,9 +156,9 @@ func hasAddrWord(text []byte) bool {
 	return false
 }
 
-// isGlued is treatGlued for a line that fits the format, and is doubted.
+// isGlued is treatGlued for a line that fits the format but is doubted.
 func (f *Filter) isGlued(b *Batch, line []byte, s dayRef) bool {
-	// Who is refused may call himself anything.
+	// A client that was refused may have sent any name.
 	if f.line.Status == http.StatusUnauthorized {
 		return false
 	}
@@ -166,12 +166,12 @@ func (f *Filter) isGlued(b *Batch, line []byte, s dayRef) bool {
 	if f.treatGlued(b, line, s, f.doubt) {
 		return true
 	}
-	f.parser.Parse(line, &f.line) // the pieces took its place
+	f.parser.Parse(line, &f.line) // again: f.line has the fields of a piece
 	return false
 }
 
-// treatGlued counts the pieces of a line that goes to s, the zero dayRef for one that goes
-// nowhere, if it is glued.
+// treatGlued reports whether a line is glued, and counts its pieces then. The line goes to s;
+// s is the zero dayRef if the line is not written.
 func (f *Filter) treatGlued(b *Batch, line []byte, s dayRef, d doubt) bool {
 	if !f.findPieces(line, d) {
 		return false
@@ -198,7 +198,8 @@ func (f *Filter) treatGlued(b *Batch, line []byte, s dayRef, d doubt) bool {
 	return true
 }
 
-// findPieces finds the pieces of a line, the stamps of which are found, and reports whether it is glued.
+// findPieces finds the pieces of a line, and reports whether it is glued. The guard must have
+// found the time stamps of the line.
 func (f *Filter) findPieces(line []byte, d doubt) bool {
 	g := &f.pieces
 	g.n = 0
@@ -212,7 +213,7 @@ func (f *Filter) findPieces(line []byte, d doubt) bool {
 	if stamps == 0 || stamps == 1 && d == noDoubt && len(line) <= guard.MaxName {
 		return false
 	}
-	whole, end := false, len(line) // whether there is a line behind another's piece
+	whole, end := false, len(line) // whole: a whole line follows a piece of another
 	for i := stamps - 1; i >= max(stamps-maxPieces, 0); i-- {
 		floor := 0
 		if i > max(stamps-maxPieces, 0) {
@@ -221,7 +222,7 @@ func (f *Filter) findPieces(line []byte, d doubt) bool {
 		at := g.stamps[i%maxPieces]
 		p := f.cutAt(line, floor, at.start, end, d)
 		if !p.isLine && !at.opens {
-			continue // it stands in a text
+			continue // the time stamp is part of a text
 		}
 		whole = whole || p.isLine && p.start > 0 && (stamps > 1 || d != noDoubt || p.start > guard.MaxName)
 		g.add(p)
@@ -243,9 +244,8 @@ var (
 	openRequest = []byte(`] "`)
 )
 
-// take takes over the time stamps of a line, the last ones if there are many. It
-// returns how many there are, and how many have a quote behind them that opens a
-// request line.
+// take copies the time stamps of a line to g.stamps, which keeps the last maxPieces. It returns
+// how many there are, and how many are followed by the quote of a request line.
 func (g *pieces) take(line []byte, found []guard.Stamp) (stamps, requests int) {
 	next := 0
 	for _, s := range found {
@@ -270,9 +270,9 @@ func (g *pieces) take(line []byte, found []guard.Stamp) (stamps, requests int) {
 	return stamps, requests
 }
 
-// cutAt returns the piece of line[:end] that has the time stamp at at. It begins
-// there or up to pieceWords before, not before floor. Of one that is no line the
-// beginning is guessed.
+// cutAt returns the piece at the end of line[:end] whose time stamp begins at at. The piece
+// begins up to pieceWords words before that, but not before floor. If no beginning makes it a
+// line, cutAt guesses one.
 func (f *Filter) cutAt(line []byte, floor, at, end int, d doubt) piece {
 	if floor == 0 && d == noDoubt && f.parsePiece(line, 0, end) {
 		return piece{0, end, true}
@@ -296,7 +296,7 @@ func (f *Filter) cutAt(line []byte, floor, at, end int, d doubt) piece {
 			from = pieceStart(line, start)
 		}
 		if from == 0 {
-			return piece{0, end, false} // it was tried, or is the line that is doubted
+			return piece{0, end, false} // parsed above, or the doubted line itself
 		}
 		if words <= guessedWords {
 			guess = from
@@ -308,9 +308,9 @@ func (f *Filter) cutAt(line []byte, floor, at, end int, d doubt) piece {
 	return piece{guess, end, false}
 }
 
-// pieceStart returns where in the word that begins at start the address begins that
-// ends it, start itself for none. Digits before it, and of IPv6 letters to f, are
-// taken for its own.
+// pieceStart returns the beginning of an address at the end of the word that begins at start,
+// or start if there is none. Digits directly before the address, and letters to f before an
+// IPv6 address, count as part of it.
 func pieceStart(line []byte, start int) int {
 	end := start
 	for end < len(line) && !isSpace(line[end]) {
@@ -335,8 +335,8 @@ func pieceStart(line []byte, start int) int {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' }
 
-// parsePiece reports whether line[start:end] is a line of the format and tells its
-// client. f.line is what was found in it.
+// parsePiece parses line[start:end] into f.line, and reports whether it is a line of the
+// format with a client.
 func (f *Filter) parsePiece(line []byte, start, end int) bool {
 	text := line[start:end]
 	if len(text) >= atomicWrite {
@@ -350,7 +350,7 @@ func (f *Filter) parsePiece(line []byte, start, end int) bool {
 	if _, ok := pseudonym.ParseAddr(client); ok {
 		return true
 	}
-	// Of a host name nothing tells where it begins, but for what stands before it.
+	// Only the text before a host name shows where the name begins.
 	if guard.IsObject(text) {
 		return len(client) > 0
 	}
@@ -358,7 +358,7 @@ func (f *Filter) parsePiece(line []byte, start, end int) bool {
 		(start == 0 || start > 1 && line[start-1] == '"' && line[start-2] != ' ')
 }
 
-// isHost reports whether all bytes of a name are those of one.
+// isHost reports whether a name has only the bytes of host names.
 func isHost(name []byte) bool {
 	for _, c := range name {
 		if !guard.IsNameByte(c) {
@@ -368,7 +368,7 @@ func isHost(name []byte) bool {
 	return true
 }
 
-// clientOf returns the client who is counted, of a list the first.
+// clientOf returns the client who is counted, the first one of a list.
 func clientOf(text []byte, l *format.Line) []byte {
 	field := &l.Fields[l.Client]
 	client := text[field.Start:field.End]
@@ -386,8 +386,8 @@ func clientOf(text []byte, l *format.Line) []byte {
 	return client
 }
 
-// cutObjects finds the pieces of a line of JSON objects, which begin with one key, and
-// reports whether it is glued.
+// cutObjects finds the pieces of a line of JSON objects that all begin with the same key, and
+// reports whether the line is glued.
 func (f *Filter) cutObjects(line []byte) bool {
 	g := &f.pieces
 	first := bytes.Index(line, object)
@@ -416,7 +416,7 @@ func (f *Filter) cutObjects(line []byte) bool {
 	return whole
 }
 
-// countPiece counts the client and the hit of a piece, as parsePiece left it in f.line.
+// countPiece counts the client and the hit of a piece that parsePiece has parsed into f.line.
 func (f *Filter) countPiece(b *Batch, text []byte) {
 	l := &f.line
 	if f.only != nil && (f.only.User != "" || !f.only.Has(l.Day)) {
@@ -450,7 +450,7 @@ func (f *Filter) countPiece(b *Batch, text []byte) {
 	}
 }
 
-// leaveOut marks a day, nil for none, by a pair that is not counted.
+// leaveOut marks a day by a pair that is not counted: its counts are incomplete. d may be nil.
 func (f *Filter) leaveOut(b *Batch, d *day) {
 	if d != nil && (f.only == nil || f.only.Has(d.day)) {
 		f.rec.record(b, d, &rooms.TooLong, 0)

@@ -13,54 +13,54 @@ import (
 	"hushpipe/format/civil"
 )
 
-// Groups says of a stream which lines are a group, and when they may be written.
+// Groups defines which lines of a stream form a group, and when they may be written.
 type Groups struct {
-	Rule         string // the fields and what becomes of them; groups of different rules differ
-	Client, User bool   // what is left of the field is the same for all lines of a group
-	Least        int    // people who open a group
-	Open         Opened // nil: none is ever open
+	Rule         string // the fields and their treatments; groups of different rules are unrelated
+	Client, User bool   // lines of a group have the same treated value in this field
+	Least        int    // how many people open a group
+	Open         Opened // nil: no group ever opens
 }
 
-// Opened knows which groups are open. Its methods may be called while a Sink works.
+// Opened lists the groups that are open. Its methods may be called while the Sink works.
 type Opened interface {
 	// Generation changes whenever groups open.
 	Generation() uint64
-	// Since returns the open groups of a day, but for the first n.
+	// Since returns the open groups of a day, without the first n.
 	Since(day civil.Day, n int) []pseudonym.Group
 }
 
-// grouped tells which lines of a stream are to be held back: those of groups that are not
-// known to be open.
+// grouped decides which lines of a stream are held back: those of groups that are not known
+// to be open.
 type grouped struct {
 	*Groups
 	limits     rooms.Limits
 	generation uint64
-	part       Part     // of the line at hand
-	values     [][]byte // what is left of each field
-	buf        []byte   // of values
+	part       Part     // the current line
+	values     [][]byte // treated values of the fields that define the group
+	buf        []byte   // memory of values
 	scratch    []byte
-	folded     []byte // of a user
+	folded     []byte // scratch of foldUser
 	person     pseudonym.Addr
-	proxied    bool        // the client is found behind trusted proxies
-	proof      *groupProof // of lines that were released; nil: lines are held back
+	proxied    bool        // trusted proxies are configured
+	proof      *groupProof // for lines that were released; nil: lines are held back
 }
 
 // groupPrefix is how many bytes precede a held line: its group, and a blank.
 const groupPrefix = 2*len(pseudonym.Group{}) + 1
 
-// groupsOfDay is what is known of a day's groups. Of a group, people are counted until
-// there are enough.
+// groupsOfDay is the state of a day's groups. The people in a group are counted until there
+// are enough to open it.
 type groupsOfDay struct {
 	people *rooms.DistinctSet
 	open   map[pseudonym.Group]bool
-	seen   int // of what Opened lists
+	seen   int // how many groups Opened has returned
 }
 
 func newGrouped(cfg *Groups, limits rooms.Limits) *grouped {
 	return &grouped{Groups: cfg, limits: limits, values: make([][]byte, 0, 2)}
 }
 
-// lookForOpen takes in which groups were opened since the last batch.
+// lookForOpen adopts the groups that were opened since the last batch.
 func (f *Filter) lookForOpen() {
 	g := f.grouped
 	if g.Open == nil {
@@ -88,9 +88,9 @@ func (of *groupsOfDay) look(open Opened, day civil.Day) {
 	}
 }
 
-// writeGrouped is the rest of write where lines are held back. A line is in no part of
-// the batch before it is known which: a panic must not leave it among those that are
-// written.
+// writeGrouped is the end of write for a stream that holds lines back. It appends the line to
+// the batch only after it knows whether the line is held: after a panic, a line that should
+// be held must not be among those that are written.
 func (f *Filter) writeGrouped(b *Batch, s dayRef, line []byte, usual bool) {
 	g, d := f.grouped, s.day
 	g.part.Lines = g.part.Lines[:0]
@@ -144,9 +144,9 @@ func (f *Filter) writeGrouped(b *Batch, s dayRef, line []byte, usual bool) {
 	f.wrote = d
 }
 
-// groupOf returns the group of a line, and its user, nil for none. A line has no group
-// if something else is left of a further client or user. Behind trusted proxies it is known
-// who the client is, and what is left of the proxies belongs to the group.
+// groupOf returns the group of a line, and its user, nil for none. ok is false if the line has
+// no group, because it has several users, or several clients that differ after treatment. With
+// trusted proxies, the client is known, and treated values of the proxies are part of the group.
 func (f *Filter) groupOf(line []byte) (group pseudonym.Group, user []byte, ok bool) {
 	if f.json.nodes == nil {
 		return f.groupOfFields(line)
@@ -203,8 +203,8 @@ func (f *Filter) groupOfFields(text []byte) (group pseudonym.Group, user []byte,
 	return group, user, true
 }
 
-// isFurtherClient reports whether a field is a client's. Of the addresses in the message
-// of an error, nobody knows whose they are.
+// isFurtherClient reports whether a field may be a client's. Any address in an error message
+// that the stream keeps may be one.
 func (f *Filter) isFurtherClient(field *format.Field) bool {
 	switch {
 	case field.Joined:
@@ -215,7 +215,7 @@ func (f *Filter) isFurtherClient(field *format.Field) bool {
 	return field.Role == format.RoleClient
 }
 
-// appendTreatedOf appends what is left of a field, "-" for -1.
+// appendTreatedOf appends the treated value of field i, "-" if i is -1 or the field is empty.
 func (f *Filter) appendTreatedOf(dst, text []byte, i int) []byte {
 	if i < 0 || f.line.Fields[i].Start == f.line.Fields[i].End {
 		return append(dst, '-')
@@ -223,8 +223,8 @@ func (f *Filter) appendTreatedOf(dst, text []byte, i int) []byte {
 	return f.appendTreated(dst, text, i)
 }
 
-// userField returns the field that has the user's name, -1 for none. It is not ok if
-// there are several names.
+// userField returns the field that has the user's name, -1 for none. ok is false if there are
+// several names.
 func (f *Filter) userField(text []byte) (at int, ok bool) {
 	at = -1
 	for i := range f.line.Fields {
@@ -241,8 +241,8 @@ func (f *Filter) userField(text []byte) (at int, ok bool) {
 	return at, true
 }
 
-// userOf returns the user that a field names, nil for none. Where the server asked for a
-// password, and where nobody knows, anybody can call himself anything.
+// userOf returns the user that a field names, nil for none. It returns nil if the request
+// failed or has no status: its client may have sent any name without a password.
 func (f *Filter) userOf(text []byte, at int) []byte {
 	if at < 0 || f.line.Status >= 400 || f.hidesUser(anyTreatment, text) {
 		return nil
@@ -250,9 +250,9 @@ func (f *Filter) userOf(text []byte, at int) []byte {
 	return text[f.line.Fields[at].Start:f.line.Fields[at].End]
 }
 
-// foldUser returns what is the same however a user spells his name: servers with names that
-// differ in case alone are rare, and those that do not care let one person have many.
-// It is valid until the next call.
+// foldUser returns a form of a user's name that is the same for all its spellings. Few servers
+// have names that differ only in case; on servers that ignore case, one person could count
+// as many. The result is valid until the next call.
 func (g *grouped) foldUser(user []byte) []byte {
 	g.folded = g.folded[:0]
 	for _, c := range bytes.TrimSpace(user) {
@@ -270,7 +270,7 @@ func (g *grouped) foldUser(user []byte) []byte {
 
 var anyTreatment = &treatment.Treatment{}
 
-// meetPerson counts a person of a group that is not open.
+// meetPerson counts a person in a group that is not open.
 func (f *Filter) meetPerson(part *Part, d *day, field [20]byte, value []byte) {
 	people := d.groups.people
 	if people.Addresses(&field) < uint64(f.grouped.Least) {

@@ -14,36 +14,36 @@ import (
 // Traffic is what a Filter needs to count hits.
 type Traffic struct {
 	Options traffic.Options
-	Zone    *time.Location // of lines whose time is an epoch
+	Zone    *time.Location // for lines whose time is an epoch
 }
 
-// hitCounter counts the hits of lines. It is a part of a Filter.
+// hitCounter counts the hits of lines for a Filter.
 type hitCounter struct {
 	counter *traffic.Counter // nil: none are counted
 	fast    *hitParser
 	hits    *traffic.Hits
-	counted []*day           // days with hits in this batch
-	free    []*traffic.Delta // not in use
+	counted []*day           // days with hits that are in no batch yet
+	free    []*traffic.Delta // unused
 	options traffic.Options
-	expired *traffic.Days // nil: no hits of expired days
+	expired *traffic.Days // nil: no hits on expired days yet
 	scratch []byte
 	room    [20]byte
 	totals  traffic.Totals
 }
 
-// hitsOfDay is what counts the hits of a day.
+// hitsOfDay counts the hits of one day.
 type hitsOfDay struct {
-	hits     *traffic.Delta    // of this batch, nil: none yet
-	digests  *traffic.Digester // of the lines of these, nil: nobody asks
-	visitors *traffic.Visitors // nil: to be made, with the cipher
-	repeats  *traffic.Repeats  // nil: none of the next lines was counted by a process that was killed
-	begun    bool              // there was one
+	hits     *traffic.Delta    // that are in no batch yet, nil: none
+	digests  *traffic.Digester // of the lines in hits, nil: not needed
+	visitors *traffic.Visitors // nil: not made yet; needs the cipher
+	repeats  *traffic.Repeats  // nil: no killed process counted any of the next lines
+	begun    bool              // beginHits was called
 }
 
-// repeating is a Calendar that knows of processes that were killed.
+// repeating is a Calendar that knows what killed processes counted.
 type repeating interface {
-	// Repeats returns what finds the lines of a day that such a process counted, nil for
-	// none. It is asked once for each day.
+	// Repeats returns a finder of the lines of a day that a killed process has already
+	// counted, nil if there are none. It is called once for each day.
 	Repeats(day civil.Day) *traffic.Repeats
 }
 
@@ -56,7 +56,7 @@ func newHitCounter(t *Traffic, redact *treatment.Redact, p format.Parser) (h hit
 	return h
 }
 
-// countHit counts the current line, whose client is known by now.
+// countHit counts the hit of the current line. The client must be known.
 func (f *Filter) countHit(d *day, line []byte, usual bool) {
 	h := &f.traffic
 	var hit *traffic.Hit
@@ -93,7 +93,7 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 	case usual:
 		d.digests.Add(line)
 	default:
-		d.digests.AddCopied(line) // what was left out of it is not in the input
+		d.digests.AddCopied(line) // it may differ from the line in the input buffer
 	}
 	if d.repeats == nil {
 		return
@@ -106,7 +106,7 @@ func (f *Filter) countHit(d *day, line []byte, usual bool) {
 	}
 }
 
-// beginHits is for the first hit of a day in a batch.
+// beginHits prepares for the first hit of a day in a batch.
 func (f *Filter) beginHits(d *day) {
 	if d.digests != nil {
 		d.digests.Reset()
@@ -116,9 +116,9 @@ func (f *Filter) beginHits(d *day) {
 	}
 	d.begun = true
 	if _, isDirect := f.rec.(*direct); !isDirect || d.expired {
-		return // the workers of a Replay do not see the lines in their order
+		return // the workers of a Replay do not get the lines in order
 	}
-	f.traffic.room = forLines // not a variable: an interface lets it escape
+	f.traffic.room = forLines // a local variable would escape to the heap
 	seed := d.cipher.Fingerprint(&f.traffic.room, pseudonym.Addr{})
 	d.digests = traffic.NewDigester(seed)
 	if cal, ok := f.cal.(repeating); ok {
@@ -133,7 +133,7 @@ var forLines = [20]byte{'l', 'i', 'n', 'e'}
 // waits reports whether hits wait for more lines.
 func (f *Filter) waits() bool { return len(f.traffic.counted) > 0 }
 
-// endHits brings those to a batch, when no more lines come.
+// endHits adds the waiting hits to a batch at the end of the input.
 func (f *Filter) endHits(b *Batch) {
 	for _, d := range f.traffic.counted {
 		d.repeats.End()
@@ -142,7 +142,7 @@ func (f *Filter) endHits(b *Batch) {
 	f.recordHits(b)
 }
 
-// forget drops what lines said as they were read, which is not to outlive their day.
+// forget drops texts of the lines, which must not be kept longer than their day.
 func (h *hitCounter) forget() {
 	if h.counter != nil {
 		h.counter.Forget()
@@ -150,7 +150,7 @@ func (h *hitCounter) forget() {
 	}
 }
 
-// delta returns an empty one.
+// delta returns an empty Delta.
 func (h *hitCounter) delta() *traffic.Delta {
 	n := len(h.free)
 	if n == 0 {
@@ -161,8 +161,8 @@ func (h *hitCounter) delta() *traffic.Delta {
 	return d
 }
 
-// recordHits brings what was counted since the last time to the batch. What may have
-// been counted by a process that was killed waits for the next batch, which tells.
+// recordHits adds the hits counted since the last call to the batch. Hits that a killed
+// process may have counted already wait until a later batch decides.
 func (f *Filter) recordHits(b *Batch) {
 	h := &f.traffic
 	wait := 0
@@ -193,11 +193,11 @@ func (f *Filter) recordHits(b *Batch) {
 	h.counted = h.counted[:wait]
 }
 
-// ExpiredTraffic returns what was counted of the hits of expired days, nil for nothing.
+// ExpiredTraffic returns the traffic figures of expired days, nil for none.
 func (f *Filter) ExpiredTraffic() *traffic.Days { return f.traffic.expired }
 
-// Traffic returns the hits counted as of the last batch, nil where none are. It may be
-// called from any goroutine.
+// Traffic returns the traffic totals as of the last batch, nil if no hits are counted. It may
+// be called from any goroutine.
 func (f *Filter) Traffic() *traffic.Totals {
 	if f.traffic.counter == nil {
 		return nil
@@ -208,13 +208,13 @@ func (f *Filter) Traffic() *traffic.Totals {
 	return &totals
 }
 
-// hitParser is a FastParser that leaves out nothing that is counted: it finds spans, or all
-// fields.
+// hitParser is a FastParser that finds everything that is counted: the spans of a request, or
+// else all fields.
 type hitParser struct {
 	format.Parser
-	brief format.FastRequestParser // nil: no line has spans
-	all   format.FastAllParser     // nil: such lines are parsed
-	found bool                     // the line has
+	brief format.FastRequestParser // nil: the format does not support it
+	all   format.FastAllParser     // nil: the format does not support it
+	found bool                     // brief parsed the line
 }
 
 func newHitParser(p format.Parser) *hitParser {

@@ -18,14 +18,14 @@ type Hourly interface {
 	Zone() *time.Location
 }
 
-// hours are what a router needs to place lines by the hour.
+// hours is the state of a router that places lines by the hour.
 type hours struct {
 	cal     Hourly // nil: lines go to the files of their days
-	quarter int64  // of an hour, of the line before
-	last    dayRef // of that
+	quarter int64  // quarter of an hour of the previous line, counted from 1970; -1: no time
+	last    dayRef // of the previous line
 }
 
-const quarter = 15 * 60 // all offsets are a multiple of it
+const quarter = 15 * 60 // seconds; all UTC offsets are multiples of it
 
 // hourOf returns where the current line goes by its hour, the zero dayRef if there are no
 // files of hours. The hour is in the process's time zone, since lines are kept and deleted
@@ -95,8 +95,8 @@ func (f *Filter) secondOf(text []byte) int64 {
 	return int64(day)*86400 + int64(clock-offset)
 }
 
-// clockOf returns the first clock time in a time stamp, in seconds, and what its zone is
-// ahead of UTC.
+// clockOf returns the first clock time in a time stamp, and the UTC offset after it, both in
+// seconds.
 func clockOf(b []byte) (clock, offset int, hasOffset, ok bool) {
 	for i := 0; i+8 <= len(b); i++ {
 		if b[i+2] != ':' || b[i+5] != ':' || i > 0 && b[i-1]-'0' <= 9 {
@@ -114,8 +114,8 @@ func clockOf(b []byte) (clock, offset int, hasOffset, ok bool) {
 	return 0, 0, false, false
 }
 
-// offsetOf reads the zone behind a clock time: Z, +0100, +01:00, perhaps behind a
-// fraction of a second or a blank.
+// offsetOf parses the zone after a clock time: Z, +0100 or +01:00. A fraction of a second or a
+// blank may precede it. offset is in seconds.
 func offsetOf(b []byte) (offset int, ok bool) {
 	for i := range b {
 		switch c := b[i]; {
@@ -153,8 +153,8 @@ func twoDigits(b []byte) (n int, ok bool) {
 	return int(b[0]-'0')*10 + int(b[1]-'0'), true
 }
 
-// epoch reads seconds since 1970, or parts of them by their number of digits, as %{sec}t,
-// %{msec}t and %{usec}t have them.
+// epoch parses the time since 1970 in seconds, milliseconds or microseconds, as written by
+// %{sec}t, %{msec}t and %{usec}t. It takes the first ten digits.
 func epoch(b []byte) (sec int64, ok bool) {
 	digits := 0
 	for digits < len(b) && b[digits]-'0' <= 9 {
@@ -163,7 +163,7 @@ func epoch(b []byte) (sec int64, ok bool) {
 	if digits < 10 || digits < len(b) && b[digits] != '.' {
 		return 0, false
 	}
-	for _, c := range b[:10] { // as long as years have four digits, and from 2001 on
+	for _, c := range b[:10] { // seconds have ten digits from 2001 to 2286
 		sec = 10*sec + int64(c-'0')
 	}
 	return sec, true

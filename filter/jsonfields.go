@@ -8,26 +8,27 @@ import (
 	"hushpipe/format/policy"
 )
 
-// jsonFields is what a rewriter has for JSON lines of a stream that lists its fields: the
-// values, escaped as httpd does it, stand in a line of their own, and are fields of that.
+// jsonFields is the state of a rewriter for a JSON line in a stream that lists its fields. The
+// values are copied to a text like a line of httpd's, escaped as httpd does, whose fields they
+// are.
 type jsonFields struct {
-	nodes  []format.JSONNode // of the line; nil: it is none
-	text   []byte            // that line
-	fields []format.Field    // one for each value, in the order of the nodes
-	value  []byte            // scratch
-	piece  []byte            // scratch, what a value was made into
-	open   [64]openNode
+	nodes  []format.JSONNode // of the line; nil: it is not JSON
+	text   []byte            // the copied values
+	fields []format.Field    // of text, one for each value, in the order of the nodes
+	value  []byte            // scratch: the JSON value to write
+	piece  []byte            // scratch: a treated value
+	open   [64]openNode      // the objects and arrays around the current node
 }
 
-// openNode is an object or an array, which is written with the first of what is in it.
+// openNode is an object or array. Its bracket is written before the first of its values.
 type openNode struct {
 	node    *format.JSONNode
 	written bool
 	filled  bool // a comma is due
 }
 
-// spread fills text and fields, and returns which field is the client that counts, -1 for
-// none. What is not listed, nor needed to tell what is, has an empty field.
+// spread fills text and fields, and returns the index of the client who is counted, -1 for
+// none. A value that is neither listed nor needed to treat the others has an empty field.
 func (w *rewriter) spread(line []byte) (client int) {
 	j := &w.json
 	j.text, j.fields, client = j.text[:0], j.fields[:0], -1
@@ -51,7 +52,7 @@ func (w *rewriter) spread(line []byte) (client int) {
 			f.Directive = w.plan.Key(line[n.KeyStart:n.KeyEnd])
 		}
 		if n.Literal {
-			// It is none of a field.
+			// It has an empty field.
 		} else if w.plan.Of(&f) != nil || f.Role == format.RoleStatus || f.Role == format.RoleClient {
 			v := line[n.Start:n.End]
 			if f.Role == format.RoleQuery && len(v) > 0 && v[0] != '?' && !isDash(v) {
@@ -68,8 +69,8 @@ func (w *rewriter) spread(line []byte) (client int) {
 
 func isDash(v []byte) bool { return len(v) == 1 && v[0] == '-' }
 
-// appendJSON is appendPlanned for a JSON line: the line has the keys that are listed, where
-// they are in the input, or it is in the stream's own format.
+// appendJSON is appendPlanned for a JSON line. It appends either JSON with the listed keys, in
+// the order of the input, or a line in the stream's own format.
 func (w *rewriter) appendJSON(dst, line []byte) []byte {
 	fields, client := w.line.Fields, w.line.Client
 	w.line.Client = w.spread(line)
@@ -86,7 +87,7 @@ func (w *rewriter) appendJSON(dst, line []byte) []byte {
 	return dst
 }
 
-// appendNodes appends the values that are listed.
+// appendNodes appends the line as JSON with the listed values.
 func (w *rewriter) appendNodes(dst, line []byte) []byte {
 	j := &w.json
 	depth, value := 0, 0
@@ -115,8 +116,8 @@ func (w *rewriter) appendNodes(dst, line []byte) []byte {
 	return append(dst, '\n')
 }
 
-// appendOpen appends the beginnings of what a value stands in, as far as they are not
-// written, and the comma before it.
+// appendOpen appends the opening brackets of the objects and arrays around a value that are
+// not written yet, and the comma before the value.
 func (w *rewriter) appendOpen(dst, line []byte, depth int) []byte {
 	for i := 1; i < depth; i++ {
 		if o := &w.json.open[i]; !o.written {
@@ -127,7 +128,7 @@ func (w *rewriter) appendOpen(dst, line []byte, depth int) []byte {
 	return w.json.appendComma(dst, depth-1)
 }
 
-// appendComma appends a comma where something stands before what comes.
+// appendComma appends a comma unless the next value is the first one at this depth.
 func (j *jsonFields) appendComma(dst []byte, depth int) []byte {
 	if j.open[depth].filled {
 		return append(dst, ',')
@@ -150,7 +151,8 @@ func (w *rewriter) appendName(dst, line []byte, n *format.JSONNode) []byte {
 	return append(dst, `":`...)
 }
 
-// treatNode leaves in value what is kept of a node, and reports whether anything is.
+// treatNode sets j.value to the JSON value that is kept of a node, and reports whether one is
+// kept. at is the index of its field.
 func (w *rewriter) treatNode(n *format.JSONNode, at int, line []byte) bool {
 	j := &w.json
 	f := &w.line.Fields[at]
@@ -182,9 +184,9 @@ func (w *rewriter) treatNode(n *format.JSONNode, at int, line []byte) bool {
 	return true
 }
 
-// chooseFields leaves one field of each role for a line in the stream's own format: of
-// several, the one that the line is read by, else the first. A request line is made of its
-// parts where there is none, and times are as %t has them.
+// chooseFields leaves one field of each role, for a line in the stream's own format: among
+// several, the one that the line was parsed by, or else the first. If there is no request
+// line, chooseFields composes one of its parts. It converts times to the format of %t.
 func (w *rewriter) chooseFields() {
 	j := &w.json
 	l := &w.line
@@ -231,7 +233,7 @@ func isStatus(v []byte, status int) bool {
 	return len(v) == 3 && int(v[0]-'0')*100+int(v[1]-'0')*10+int(v[2]-'0') == status
 }
 
-// composeRequest adds a request line of the parts that the line has of it.
+// composeRequest adds a field with a request line, composed of the parts that the line has.
 func (j *jsonFields) composeRequest(l *format.Line) {
 	var method, protocol []byte
 	for i := range l.Fields {

@@ -18,17 +18,17 @@ import (
 	"hushpipe/format/policy"
 )
 
-// Proof treats lines once more that were written, and tells those in which something is
-// left to do: an address in clear, a parameter to strike out, a field to shorten. It
-// reads what a Filter writes as that does, of whatever format, and leaves pseudonyms
-// alone. It serves one goroutine.
+// Proof checks written lines by treating them again. It finds lines in which treatment still
+// changes something: an address in clear, a parameter to strike out, a field to shorten. It
+// parses lines of any format like the Filter that wrote them, and leaves pseudonyms unchanged.
+// Only one goroutine may use a Proof.
 type Proof struct {
 	f     *Filter
-	input *Streams // f as the one stream of a policy; nil: it has neither fields nor conditions
+	input *Streams // f as the only stream of a policy; nil: no fields and no conditions
 	whole *Streams // input without conditions
-	worst *Filter  // that knows no format; nil: lines of none are not written
+	worst *Filter  // treats any line as malformed; nil: malformed lines are not written
 	cfg   Config
-	plain format.Parser // that of the lines, without proxies
+	plain format.Parser // parser of the lines, without proxies
 	late  format.Parser
 	day   civil.Day
 	drops bool // "-" can stand for a client
@@ -37,25 +37,25 @@ type Proof struct {
 	proofScratch
 }
 
-// proofScratch is what a Proof keeps of one line, so that the next one finds room.
+// proofScratch is memory that a Proof reuses for each line.
 type proofScratch struct {
 	line  format.Line
 	named []byte
 	out   []byte
 	found []pseudonym.Addr
 	left  []pseudonym.Addr
-	unfit []int // of many
+	unfit []int // result of Unfit
 
-	broken bool // the line at hand has no known format, or was cut
+	broken bool // the current line is malformed or was cut
 }
 
-// NewProof returns a Proof for the file of a day. Of cfg it takes the Parser, Redact and
-// Plan that the lines were treated by, and proxies; cipher is one of pseudonym.NewProof.
-// late is the same Parser in the zone UTC+14, in which an epoch has the latest date that
-// it can have had where it was written.
+// NewProof returns a Proof for the file of a day. cfg has the Parser, Proxies, Redact and Plan
+// that the lines were treated with; cipher comes from pseudonym.NewProof. late is the same
+// Parser for the zone UTC+14: there a time since 1970 has the latest date that it can have had
+// where the line was written.
 func NewProof(cfg Config, late format.Parser, cipher *pseudonym.Cipher, day civil.Day) *Proof {
 	cfg.Rooms, cfg.NoLines = nil, false
-	cfg.Groups, cfg.Traffic, cfg.Hours = nil, nil, false // the lines were released, and lie in the file of their hour
+	cfg.Groups, cfg.Traffic, cfg.Hours = nil, nil, false // the lines are in their final files
 	if cfg.Plan != nil {
 		cfg.Plan, cfg.again = cfg.Plan.Again(cfg.Parser), true
 	}
@@ -74,9 +74,9 @@ func NewProof(cfg Config, late format.Parser, cipher *pseudonym.Cipher, day civi
 	return p
 }
 
-// Under has the lines held against conditions as well: those of the first stream of a policy,
-// in which nothing but conditions and events counts; nil for none. A line that does not fit
-// is Unchosen.
+// Under makes the Proof also check conditions: those of the first stream of a policy, of which
+// only conditions and events are used; nil for none. A line that does not meet them is
+// Unchosen.
 func (p *Proof) Under(conditions *policy.Policy) {
 	p.whole = p.inputOf(&policy.Policy{Streams: []policy.Stream{{}}})
 	p.input = p.whole
@@ -89,18 +89,18 @@ func (p *Proof) inputOf(conditions *policy.Policy) *Streams {
 	return NewStreams(Config{Parser: p.plain, Proxies: p.cfg.Proxies, again: p.cfg.again}, where.New(conditions), []Stream{{Filter: p.f, Get: func() *Batch { return &p.batch }}})
 }
 
-// noFormat is a Parser that knows no line.
+// noFormat is a Parser that rejects all lines.
 type noFormat struct{}
 
 // Parse implements format.Parser.
 func (noFormat) Parse([]byte, *format.Line) bool { return false }
 
-// LatestZone is the zone whose dates are the latest of all.
+// LatestZone is the zone in which each date begins first.
 var LatestZone = time.FixedZone("", 14*60*60)
 
-// Unfit returns the places, from 0, of those lines in which something may be left to do: the
-// others come out as they are, and their groups are open. Each line has its newline. It is valid until the next call.
-// malformed is how many of all have no known format.
+// Unfit returns the indexes, from 0, of lines that may be in doubt, see Look. All others are
+// unchanged by treatment, and their groups are open. Each line must have its newline. places
+// is valid until the next call. malformed is how many of the lines are malformed.
 func (p *Proof) Unfit(lines []byte) (places []int, malformed int) {
 	p.unfit = p.unfit[:0]
 	was := p.stats()
@@ -130,8 +130,8 @@ func (p *Proof) Unfit(lines []byte) (places []int, malformed int) {
 	return p.unfit, malformed
 }
 
-// inPlace returns what becomes of lines, the first of the first and so on. ok is false where
-// some were left out or are of another day, so that nobody can tell which became which.
+// inPlace treats lines, and returns the results in the same order. ok is false if some lines
+// were left out or have another day, so that results cannot be assigned to lines.
 func (p *Proof) inPlace(lines []byte) (out []byte, ok bool) {
 	was := p.stats()
 	b := p.treat(p.f, lines)
@@ -149,7 +149,7 @@ func (p *Proof) inPlace(lines []byte) (out []byte, ok bool) {
 	return out, true
 }
 
-// closed returns the places of those lines that are of a group that is not open.
+// closed returns the indexes of the lines whose group is not open.
 func (p *Proof) closed() []int {
 	if p.IsGrouped() {
 		g := p.f.grouped.proof
@@ -162,10 +162,10 @@ func (p *Proof) closed() []int {
 	return p.unfit
 }
 
-// pieceSize is how many bytes of lines are treated again where some of many were left out.
+// pieceSize is how many bytes of lines are treated at a time if some of many were left out.
 const pieceSize = 4 << 10
 
-// pieceOf is the length of the first lines of many.
+// pieceOf returns the length of the whole lines that make the first piece.
 func pieceOf(lines []byte) int {
 	if len(lines) <= pieceSize {
 		return len(lines)
@@ -176,9 +176,9 @@ func pieceOf(lines []byte) int {
 	return bytes.IndexByte(lines, '\n') + 1
 }
 
-// Look returns what is left to do in one line, which has its newline. One that was perhaps
-// read as a line of no format before it was treated has to be in doubt by that reading as
-// well, unless it contains an address.
+// Look returns what is in doubt about one line, with its newline. A line may have been malformed
+// before its treatment. So, unless it contains an address, it is in doubt only if treating it
+// as a malformed line changes it too.
 func (p *Proof) Look(line []byte) treatment.Doubt {
 	doubt, out := p.look(line)
 	switch doubt {
@@ -201,9 +201,9 @@ func (p *Proof) Look(line []byte) treatment.Doubt {
 	return doubt
 }
 
-// Suits reports whether one line, which has its newline, is what this treatment writes: it
-// comes out as it is, but for words that say nothing. Other than Look, it lets no line pass
-// for being of an unknown format, by which nothing is told of a host name or a secret in it.
+// Suits reports whether this treatment can have written one line, with its newline: treating
+// it again changes at most placeholders (see isSame). Unlike Look, it does not accept lines
+// because they may be malformed: those can contain a host name or a secret.
 func (p *Proof) Suits(line []byte) bool {
 	switch doubt, out := p.look(line); doubt {
 	case treatment.NoDoubt:
@@ -214,8 +214,8 @@ func (p *Proof) Suits(line []byte) bool {
 	return false
 }
 
-// unchosen is Look for a line that does not fit the conditions. What is worse is said of it:
-// it contains an address all the same.
+// unchosen is Look for a line that does not meet the conditions. It returns a worse doubt
+// instead, such as an address, if there is one.
 func (p *Proof) unchosen(line []byte) treatment.Doubt {
 	vague := p.isVague()
 	input := p.input
@@ -233,8 +233,8 @@ func (p *Proof) unchosen(line []byte) treatment.Doubt {
 	return treatment.Vague
 }
 
-// isVague reports whether what conditions are about was replaced in the line at hand, or
-// struck out, or erased.
+// isVague reports whether facts that the conditions test were replaced, struck out or erased
+// in the current line.
 func (p *Proof) isVague() bool {
 	f := &p.input.facts
 	if f.Unknown || f.Status == 401 || f.Status == 407 || len(f.User) > 0 && len(bytes.Trim(f.User, "x")) == 0 {
@@ -245,8 +245,8 @@ func (p *Proof) isVague() bool {
 		len(target) > 1 && len(bytes.Trim(target, "/x")) == 0)
 }
 
-// isSame reports whether two lines differ in words alone that say nothing: "-" for what was
-// left out, and x for what was erased. Of several next to each other, one is left.
+// isSame reports whether two lines differ only in placeholders: "-" for what was left out, and
+// x for what was erased. Treatment reduces adjacent ones to one.
 func isSame(a, b []byte) bool {
 	says := func(list [][]byte) [][]byte {
 		return slices.DeleteFunc(list, func(w []byte) bool { return len(bytes.Trim(w, "-")) == 0 || len(bytes.Trim(w, "x")) == 0 })
@@ -254,9 +254,9 @@ func isSame(a, b []byte) bool {
 	return slices.EqualFunc(says(bytes.FieldsFunc(a, isBetween)), says(bytes.FieldsFunc(b, isBetween)), bytes.Equal)
 }
 
-// isUnclear reports whether a line that is not as out may have become so by its treatment: a
-// pseudonym in the midst of a word can make another of it, and a word that is left out
-// makes the next one the client.
+// isUnclear reports whether a line may differ from out only because it was treated before: a
+// pseudonym within a word can change the meaning of the word, and if a word was left out, the
+// next one can be taken for the client.
 func (p *Proof) isUnclear(line, out []byte, doubt treatment.Doubt) bool {
 	if doubt == treatment.HostName && p.hasClient(line) {
 		return true
@@ -267,9 +267,9 @@ func (p *Proof) isUnclear(line, out []byte, doubt treatment.Doubt) bool {
 	}
 	for i := range was {
 		if bytes.Equal(was[i], is[i]) || p.isOdd(was[i]) || string(was[i]) == "-" && string(is[i]) == pseudonym.NoClient {
-			continue // the last as withClient puts it
+			continue // withClient put NoClient there
 		}
-		// In a line of no format other words take the place of names when it is read again.
+		// In a malformed line, other words can be taken for names the second time.
 		if !p.broken || adds(was[i], is[i], pseudonym.Mark4) || adds(was[i], is[i], pseudonym.Mark6) {
 			return false
 		}
@@ -279,8 +279,8 @@ func (p *Proof) isUnclear(line, out []byte, doubt treatment.Doubt) bool {
 
 func isBetween(r rune) bool { return r == ' ' || r == '"' || r == '\t' || r == '\n' }
 
-// hasClient reports whether a pseudonym, or "-" before two others, stands before the time
-// and the texts of a line.
+// hasClient reports whether the words before the time and the texts of a line include a
+// pseudonym, or "-" followed by two more words.
 func (p *Proof) hasClient(line []byte) bool {
 	if end := bytes.IndexAny(line, "[\""); end >= 0 {
 		line = line[:end]
@@ -311,7 +311,7 @@ func (p *Proof) isOdd(word []byte) bool {
 		run := word[i:end]
 		if a, ok := pseudonym.ParseAddr(run); ok && a.Is4() && !p.isPseudonym(a) {
 			i = end
-			continue // such as ::ffff:192.0.2.1, of which no part was one
+			continue // an address like ::ffff:192.0.2.1: no part of it is a pseudonym
 		}
 		for part := range bytes.SplitSeq(run, dot) {
 			a, ok := pseudonym.ParseAddr(part)
@@ -327,14 +327,14 @@ func (p *Proof) isOdd(word []byte) bool {
 	return false
 }
 
-// isGlued reports whether hexadecimal digits are next to a pseudonym of IPv6: its first
-// group, or its last, has more than four then.
+// isGlued reports whether hexadecimal digits are next to an IPv6 pseudonym, so that its first
+// or last group has more than four.
 func (p *Proof) isGlued(part []byte) bool {
 	first, last := bytes.IndexByte(part, ':'), bytes.LastIndexByte(part, ':')+1
 	if first < 0 || first <= 4 && len(part)-last <= 4 {
 		return false
 	}
-	starts, ends := 1, 1 // as many as there may be digits in a group
+	starts, ends := 1, 1 // possible lengths of the group
 	if first > 4 {
 		starts = 4
 	}
@@ -353,7 +353,8 @@ func (p *Proof) isGlued(part []byte) bool {
 	return false
 }
 
-// leavesDash reports whether there is a dash next to marks, as one that replaces a name.
+// leavesDash reports whether a word contains a dash with no name byte next to it, as if it
+// replaced a name.
 func leavesDash(word []byte) bool {
 	for i, c := range word {
 		if c == '-' && (i == 0 || !isGlue(word[i-1])) && (i+1 == len(word) || !isGlue(word[i+1])) {
@@ -373,14 +374,15 @@ func (p *Proof) isPseudonym(a pseudonym.Addr) bool {
 	return ok && is == a
 }
 
-// look is Look by one reading. out is what becomes of the line, valid until the next call.
+// look is Look without the possibility that the line was malformed. out is the treated line,
+// valid until the next call.
 func (p *Proof) look(line []byte) (doubt treatment.Doubt, out []byte) {
 	line = p.withClient(line)
 	was := p.stats()
 	b := p.treat(p.f, line)
 	is := p.stats()
 	if is.Failed > was.Failed {
-		return treatment.NoDoubt, nil // nobody knows
+		return treatment.NoDoubt, nil // a panic: nothing is known
 	}
 	p.broken = is.Malformed > was.Malformed || is.Cut > was.Cut
 	out = p.out[:0]
@@ -407,7 +409,7 @@ func (p *Proof) look(line []byte) (doubt treatment.Doubt, out []byte) {
 		return treatment.Address4, out
 	case adds(line, out, pseudonym.Mark6):
 		return treatment.Address6, out
-	case p.broken: // read anew, other words may stand where names do
+	case p.broken: // other words can be taken for names the second time
 		return treatment.NoDoubt, out
 	}
 	switch {
@@ -416,7 +418,7 @@ func (p *Proof) look(line []byte) (doubt treatment.Doubt, out []byte) {
 	case adds(line, out, pseudonym.MarkHash):
 		return treatment.NoHash, out
 	}
-	if left := p.missing(line, out); len(left) > 0 { // where clients are left out, nothing stands for them
+	if left := p.missing(line, out); len(left) > 0 { // clients that are left out have no mark
 		if left[0].Is4() {
 			return treatment.Address4, out
 		}
@@ -425,9 +427,9 @@ func (p *Proof) look(line []byte) (doubt treatment.Doubt, out []byte) {
 	return treatment.Untreated, out
 }
 
-// withClient puts a client in the place of one that was left out: in a line without one,
-// the filter believes no server's name, and an IPv6 address with a port makes it a line of no
-// format.
+// withClient replaces a client that was left out by pseudonym.NoClient. In a line without a
+// client, the Filter trusts no server name, and takes the line for malformed if it has an IPv6
+// address with a port. The result is valid until the next call.
 func (p *Proof) withClient(line []byte) []byte {
 	l := &p.line
 	if !p.plain.Parse(bytes.TrimSuffix(line, newline), l) {
@@ -446,11 +448,11 @@ func (p *Proof) withClient(line []byte) []byte {
 	return p.named
 }
 
-// maxGuessed bounds the words of a line that are tried.
+// maxGuessed bounds how many words of a line guessClient tries.
 const maxGuessed = 8
 
-// guessClient puts a client in the place of a word that was left out, where that makes it
-// the client of a line. Other lines stay as they are.
+// guessClient is withClient for a malformed line: it replaces the first "-" that makes it a
+// line of the format with that client. It returns other lines unchanged.
 func (p *Proof) guessClient(line []byte) []byte {
 	if !p.drops {
 		return line
@@ -470,7 +472,7 @@ func (p *Proof) guessClient(line []byte) []byte {
 	return line
 }
 
-// stats are the counts so far, with those of the input.
+// stats returns the counts so far, including those of the input.
 func (p *Proof) stats() counters.Values {
 	v := p.f.stats
 	if p.input != nil {
@@ -497,7 +499,7 @@ func (p *Proof) treat(f *Filter, lines []byte) *Batch {
 	return b
 }
 
-// isLate reports whether a line can be of the day in some zone.
+// isLate reports whether a line can be of the file's day, or later, in some zone.
 func (p *Proof) isLate(line []byte) bool {
 	return p.late != nil && p.late.Parse(bytes.TrimSuffix(line, newline), &p.line) && p.line.HasDay && p.line.Day >= p.day
 }
@@ -506,8 +508,8 @@ func adds(line, out []byte, mark string) bool {
 	return bytes.Contains(out, []byte(mark)) && !bytes.Contains(line, []byte(mark))
 }
 
-// missing returns the addresses of a line, pseudonyms left out, that are not in what became
-// of it.
+// missing returns the addresses in a line, except for pseudonyms, that are not in the treated
+// line.
 func (p *Proof) missing(line, out []byte) (list []pseudonym.Addr) {
 	p.found, p.left = p.found[:0], p.left[:0]
 	reread.Pseudonyms(line, func(a pseudonym.Addr) { p.found = append(p.found, a) })
@@ -523,7 +525,7 @@ func (p *Proof) missing(line, out []byte) (list []pseudonym.Addr) {
 	return list
 }
 
-// proofDay is the Calendar of a Proof: lines go to the day, but those that are older.
+// proofDay is the Calendar of a Proof. Older lines go to their own day, all others to this day.
 type proofDay civil.Day
 
 // Place implements Calendar.
@@ -534,7 +536,7 @@ func (d proofDay) Place(date civil.Day, dated bool) (civil.Day, calendar.Placeme
 	return civil.Day(d), calendar.Open
 }
 
-// Key implements Calendar. It tells days apart, and no pseudonym is made with it.
+// Key implements Calendar. No pseudonym is made with it.
 func (d proofDay) Key(civil.Day, calendar.Placement) *pseudonym.Key { return &pseudonym.Key{} }
 
 // Epoch implements Calendar.

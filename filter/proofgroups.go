@@ -7,32 +7,32 @@ import (
 	"hushpipe/filter/treatment"
 )
 
-// groupProof tells of lines that were released whether their groups are open.
+// groupProof checks whether the groups of released lines are open.
 type groupProof struct {
 	open  func(pseudonym.Group) bool
 	known map[string]*provenGroup // by the values
-	key   []byte                  // of known
-	met   provenLine              // the line at hand
-	lines []provenLine            // that were treated together
+	key   []byte                  // scratch, for known
+	met   provenLine              // the current line
+	lines []provenLine            // all lines of one call of Proof.treat
 }
 
-// provenGroup is a group whose lines were met. One that is open stays so.
+// provenGroup is a group that has lines. Once open, it stays open.
 type provenGroup struct {
 	pseudonym.Group
 	open bool
 }
 
-// provenLine is what is known of a line.
+// provenLine is the result for one line.
 type provenLine struct {
-	of    *provenGroup // nil: it has several clients or users, and would wait for ever
-	vague bool         // its user was struck out, or may be read otherwise than before it was treated
+	of    *provenGroup // nil: the line has several clients or users, and must never be released
+	vague bool         // its user was struck out, or may differ from the user before treatment
 }
 
-// maxProven bounds the groups that are remembered.
+// maxProven bounds the number of groups in groupProof.known.
 const maxProven = 1 << 15
 
-// Grouped has the groups of lines looked at as well, those of a stream which holds lines
-// back. open may know of more when it is asked again.
+// Grouped makes the Proof also check the groups of lines, for a stream that holds lines back.
+// A group may be open at a later call of open, but never closes again.
 func (p *Proof) Grouped(by *Groups, open func(pseudonym.Group) bool) {
 	p.f.grouped = newGrouped(by, p.cfg.Limits)
 	p.f.grouped.proxied = p.cfg.Proxies != nil
@@ -40,12 +40,12 @@ func (p *Proof) Grouped(by *Groups, open func(pseudonym.Group) bool) {
 	p.Under(nil)
 }
 
-// IsGrouped reports whether groups are looked at.
+// IsGrouped reports whether groups are checked.
 func (p *Proof) IsGrouped() bool { return p.f.grouped != nil }
 
-// Group returns Closed for a line, which has its newline, of a group that is not open, and
-// Groupless for one of which nobody can tell: it does not have the format of the others, was
-// falsified, or is one of an unknown format that may be read otherwise.
+// Group checks the group of one line, with its newline. It returns Closed if the group is not
+// open, and Groupless if the group is unknown: the line does not have the format of the
+// others, was falsified, or may have been parsed differently before its treatment.
 func (p *Proof) Group(line []byte) treatment.Doubt {
 	if !p.IsGrouped() {
 		return treatment.Groupless
@@ -66,8 +66,7 @@ func (p *Proof) Group(line []byte) treatment.Doubt {
 	return treatment.Closed
 }
 
-// isClosed reports whether one of the lines that were treated together is of a group that
-// is not open.
+// isClosed reports whether the group of a line is not open; line is an index in g.lines.
 func (g *groupProof) isClosed(line int) bool {
 	of := g.lines[line].of
 	if of != nil && !of.open {
@@ -76,7 +75,7 @@ func (g *groupProof) isClosed(line int) bool {
 	return of == nil || !of.open
 }
 
-// provenGroup returns the group of the values of a line, and notes it.
+// provenGroup returns the group of the values of a line, and records it in the groupProof.
 func (f *Filter) provenGroup(text []byte) pseudonym.Group {
 	g := f.grouped
 	p := g.proof
@@ -99,7 +98,7 @@ func (f *Filter) provenGroup(text []byte) pseudonym.Group {
 	return p.met.of.Group
 }
 
-// proveGroup is the rest of writeGrouped for a line that was released.
+// proveGroup is the end of writeGrouped for a line that was released.
 func (f *Filter) proveGroup(b *Batch, d *day, line []byte) {
 	g := f.grouped.proof
 	g.met = provenLine{}
@@ -110,8 +109,8 @@ func (f *Filter) proveGroup(b *Batch, d *day, line []byte) {
 	f.wrote = d
 }
 
-// hasDash reports whether one of several words is a dash, as of a field before it that was
-// left out.
+// hasDash reports whether one of several words is a dash. It may stand for a preceding field
+// that was left out.
 func hasDash(text []byte) bool {
 	for word := range bytes.FieldsSeq(text) {
 		if isDash(word) && len(word) < len(text) {

@@ -9,17 +9,17 @@ import (
 	"hushpipe/format"
 )
 
-// viaProxies is a Parser that tells the client of a line by mod_remoteip's rules: who
-// asked the server is the client. If that is a trusted proxy, it asked for the last
-// one in the list; if that is one, too, for the one before, and so on. What is no
-// address ends that, and so does an address of a private network that a proxy
-// outside of those names (RemoteIPTrustedProxy).
+// viaProxies is a Parser that finds the client of a line by mod_remoteip's rules. The client
+// is the peer of the server. If the peer is a trusted proxy, the client is the last element
+// of the forwarded list; if that is a trusted proxy too, the one before it, and so on. The
+// search ends at an element that is not an address, and at a private address that a public
+// proxy names (RemoteIPTrustedProxy).
 //
-// The element of a list that is counted becomes a field of its own.
+// A client that is found in a list becomes a field of its own.
 type viaProxies struct {
 	format.Parser
 	proxies *pseudonym.Networks
-	again   bool // as in Config
+	again   bool // see Config
 }
 
 // Parse implements format.Parser.
@@ -35,8 +35,8 @@ func (v *viaProxies) Parse(line []byte, out *format.Line) bool {
 	return true
 }
 
-// findLeft finds the client that was left of a list, beside dashes for the others: those make
-// of it what a parser of any format takes for no list.
+// findLeft finds the client in a list that was treated before: the other elements are dashes.
+// Because of the dashes, a parser may not recognise the field as a list.
 func findLeft(line []byte, out *format.Line) {
 	first, last := out.Client, out.Through
 	if out.Peer >= 0 {
@@ -75,7 +75,7 @@ func (v *viaProxies) tellClient(line []byte, out *format.Line) {
 	}
 }
 
-// hopAddr reads an address with or without a port.
+// hopAddr parses an address with or without a port.
 func hopAddr(text []byte) (pseudonym.Addr, bool) {
 	if len(text) == 0 {
 		return pseudonym.Addr{}, false
@@ -83,8 +83,8 @@ func hopAddr(text []byte) (pseudonym.Addr, bool) {
 	return pseudonym.ParseAddr(guard.BareAddr(text))
 }
 
-// isPrivate reports whether an address is of a network that mod_remoteip believes internal
-// proxies only, in remoteip_modify_request.
+// isPrivate reports whether mod_remoteip accepts the address only from an internal proxy, see
+// remoteip_modify_request.
 func isPrivate(a pseudonym.Addr) bool {
 	if !a.Is4() {
 		return a[0]&0xe0 != 0x20
@@ -102,20 +102,20 @@ func isPrivate(a pseudonym.Addr) bool {
 	return false
 }
 
-// hop is one client in a list, line[start:end], in a field; end is 0 for none.
+// hop is one element of a forwarded list: line[start:end], in a field; end is 0 for none.
 type hop struct{ field, start, end int }
 
-// hops reads the clients of lists from the last one on.
+// hops iterates over the elements of lists, from the last one back.
 type hops struct {
 	line   []byte
 	fields []format.Field
-	first  int // field of a list
-	field  int // that is being read
-	rest   int // its elements up to there are to be read, -1: none
+	first  int // the first field with a list
+	field  int // the current field
+	rest   int // end of its elements that are not read yet, -1: none
 	hop
 }
 
-// next reports whether there is another one.
+// next moves to the next element, and reports whether there is one.
 func (h *hops) next() bool {
 	for h.rest < 0 {
 		h.field--
@@ -142,8 +142,8 @@ func (h *hops) next() bool {
 	return true
 }
 
-// forwardedFor returns where in an element of a Forwarded header (RFC 7239), which is
-// line[start:end], the value of for= stands; nothing where it has none.
+// forwardedFor returns the position of the value of for= in an element of a Forwarded header
+// (RFC 7239), which is line[start:end]; an empty range if there is none.
 func forwardedFor(line []byte, start, end int) (int, int) {
 	for start < end {
 		stop := end
@@ -159,7 +159,7 @@ func forwardedFor(line []byte, start, end int) (int, int) {
 	return end, end
 }
 
-// splitOff makes a client in a list a field of its own, the one who is counted.
+// splitOff makes an element of a list a field of its own, and the client who is counted.
 func splitOff(out *format.Line, h hop) {
 	whole := out.Fields[h.field]
 	out.Client = h.field
