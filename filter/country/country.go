@@ -122,8 +122,8 @@ func bare(err error) error {
 	return err
 }
 
-// maxSize bounds the file, which stays in memory. Databases of countries have 5 to 10 MB,
-// those of cities 60 to 130.
+// maxSize bounds the file, which stays in memory. Databases of countries have 5 to 10 MB, of
+// cities 60 to 130.
 const maxSize = 256 << 20
 
 var errDamaged = errors.New("it is damaged, or no database of countries; hint: give a whole file in the MaxMind DB format (.mmdb)")
@@ -217,7 +217,7 @@ func (r *reader) name() string {
 	return name
 }
 
-// Of returns the country of an address.
+// Of returns the country of an address, or 0 if it is unknown.
 func (d *Database) Of(a netip.Addr) Code {
 	r := d.now.Load()
 	if r == nil {

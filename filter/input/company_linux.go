@@ -8,7 +8,7 @@ import (
 // longestWait bounds how long a line waits for others.
 const longestWait = 5 * time.Millisecond
 
-// company decides when a reader of a pipe looks into it again. One wake-up costs as much
+// company decides when a reader of a pipe reads it again. One wake-up costs as much
 // as treating tens of lines, so the reader collects lines that come close together. It
 // reads a line that comes after silence at once.
 //

@@ -93,7 +93,7 @@ func TestPipeIsEnlarged(t *testing.T) {
 	assert.Equal(t, pipeSize, size)
 }
 
-// TestPipeOfPoorUser: a user who has used up pipe-user-pages-soft (pipe(7)) gets
+// TestPipeOfPoorUser: a user beyond the limit pipe-user-pages-soft (pipe(7)) gets
 // small pipes, but loses no lines.
 func TestPipeOfPoorUser(t *testing.T) {
 	w, begin := makePipe(t, 1<<16)

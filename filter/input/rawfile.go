@@ -24,7 +24,7 @@ type rawFile struct {
 	zeros [64 << 10]byte
 }
 
-// rawPoll is the interval of looks for new lines while the file is in use.
+// rawPoll is the interval at which Read checks for new lines while the file is in use.
 const rawPoll = 100 * time.Millisecond
 
 // skipSize is how many bytes skip reads at once.

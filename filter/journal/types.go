@@ -8,7 +8,7 @@ package journal
 type Type byte
 
 // Groups is the type of records of groups and their people. They have the format of room
-// records: a pseudonym.Group with the number of the field that tells people apart, and the
+// records: a pseudonym.Group with the number of the field that identifies people, and the
 // person's fingerprint. The settings of their journals are "least=7;".
 const Groups Type = 'g'
 

@@ -167,7 +167,7 @@ func Record(d *dir.Dir, e Entry, text []byte) error {
 			line = "\n" + line
 		}
 	}
-	// A single write, so that it does not mix with that of another process.
+	// A single write, so that lines of several processes do not mix.
 	if _, err := io.WriteString(f, line); err != nil {
 		return err
 	}

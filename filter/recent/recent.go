@@ -1,4 +1,4 @@
-// Package recent implements a table of fixed size that holds what was put into it last.
+// Package recent implements a table of bounded size that keeps the entries added last.
 // guard uses such tables for clients and quoted texts, and filter for texts that it writes
 // unchanged.
 package recent
@@ -42,10 +42,11 @@ func (t *Table[E]) place2(sum uint64) *uint16 { return &t.index[sum>>32&uint64(l
 // Place returns the part of the index that First reads, for the caller to prefetch.
 func (t *Table[E]) Place(sum uint64) *uint16 { return t.place1(sum) }
 
-// First returns the entry at the first of the two places of a key with that hash.
+// First returns the entry at the first of the two places of a key with that hash. It may have
+// another key.
 func (t *Table[E]) First(sum uint64) *E { return &t.entries[*t.place1(sum)] }
 
-// Second returns the entry at the second place.
+// Second is First for the second place.
 func (t *Table[E]) Second(sum uint64) *E { return &t.entries[*t.place2(sum)] }
 
 // Put returns an entry and its index, for the caller to fill in with a key that is not in the

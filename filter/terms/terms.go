@@ -98,8 +98,8 @@ func (c *checker) format() {
 	}
 }
 
-// has reports whether lines have a field with one of the roles; it returns true if the
-// format does not say.
+// has reports whether lines have a field with one of the roles. It returns true if the format
+// does not define the fields.
 func (c *checker) has(roles ...format.Role) bool {
 	return c.known == nil || slices.ContainsFunc(roles, func(r format.Role) bool { return slices.Contains(c.known.Roles(), r) })
 }

@@ -18,7 +18,7 @@ type Facts struct {
 	Method []byte
 	Target []byte // of the request: /path?query, scheme://host/path, host:port or *
 	Host   []byte // perhaps with a port
-	User   []byte // "-" is nobody, as is ""
+	User   []byte // "-" and "" mean nobody
 	Client pseudonym.Addr
 	HasIP  bool // Client is an address
 
