@@ -38,7 +38,7 @@ func isVersion(text []byte, start, end int) bool {
 	switch {
 	case endsClient(text[end:]):
 		return false
-	case isNumbers(text, from, end) && (from == start && productStart(text, from) >= 0 || from+1 < end && text[from+1] == '.' && behindName(text, start, from)):
+	case isNumbers(text, from, end) && (from == start && productStart(text, from) >= 0 || from+1 < end && text[from+1] == '.' && behindName(text, from)):
 		return true
 	}
 	return isNoQuad(text, start, end)
@@ -177,7 +177,7 @@ func opensProduct(c byte) bool {
 
 // behindName reports whether the name of a product precedes the numbers at from. Its last
 // letters may be part of the run, which begins at start.
-func behindName(text []byte, start, from int) bool {
+func behindName(text []byte, from int) bool {
 	end := from
 	switch {
 	case from == 0:
