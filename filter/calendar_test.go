@@ -65,14 +65,14 @@ func newConfig(t testing.TB, formatSpec string) Config {
 	return Config{Parser: parser, Redact: redact, Rooms: matcher, Limits: rooms.DefaultLimits, CountV6: 128}
 }
 
-// keeping is cfg in mode keep: lines of one word or two, which fit no format, stay.
+// keeping returns cfg in mode keep, which leaves malformed lines of one or two words unchanged.
 func keeping(cfg Config) Config {
 	cfg.Mode, _ = pseudonym.ParseMode("keep")
 	return cfg
 }
 
-// collector is an Output that keeps everything: for each day its lines and its
-// records, and how many batches there were.
+// collector is an Output that keeps the lines and records of each day, and the number of
+// batches.
 type collector struct {
 	lines   map[civil.Day]string
 	records map[civil.Day]string
@@ -95,7 +95,7 @@ func (c *collector) Put(b *Batch) error {
 	return nil
 }
 
-// treated returns what becomes of a log whose lines all go to one stream.
+// treated returns the treated lines of a log with a single stream.
 func treated(t testing.TB, cfg Config, cal *testCalendar, log string) (string, counters.Values) {
 	f := NewStream(cfg, cal)
 	var out bytes.Buffer
@@ -103,7 +103,7 @@ func treated(t testing.TB, cfg Config, cal *testCalendar, log string) (string, c
 	return out.String(), f.Stats()
 }
 
-// stream is an Output that joins all parts.
+// stream is an Output that concatenates the lines of all parts.
 type stream struct {
 	w     *bytes.Buffer
 	batch Batch
@@ -123,8 +123,8 @@ func (s *stream) Put(b *Batch) error {
 	return nil
 }
 
-// withoutMemory makes f the plain reference: it reads each line by itself, without what it
-// knows of the ones before.
+// withoutMemory makes f a plain reference: it treats each line without the fast parsers and
+// without anything cached from earlier lines.
 func withoutMemory(f *Filter) {
 	parser := f.parser
 	if via, ok := parser.(*viaProxies); ok {

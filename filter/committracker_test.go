@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ledger is a CommitReader that counts.
+// ledger is a CommitReader that counts committed bytes.
 type ledger struct {
 	read, committed int
 	commits         []int
@@ -30,7 +30,7 @@ func (l *ledger) Commit(n int) error {
 	return l.err
 }
 
-// waiting is an Output whose Wait does what a writer does meanwhile.
+// waiting is an Output whose Wait runs a function in place of a writer.
 type waiting struct {
 	collector
 	meanwhile func()
@@ -38,9 +38,8 @@ type waiting struct {
 
 func (w *waiting) Wait(func() bool) { w.meanwhile() }
 
-// TestCommitTracker: what is written is committed at once, batch by batch; what is
-// not, when the reader can wait no more, and not a second time when it is written
-// after all.
+// TestCommitTracker: each batch is committed as soon as it is written. The reader commits the
+// others when it can wait no longer; they are not committed again when they are written later.
 func TestCommitTracker(t *testing.T) {
 	l, out := &ledger{}, &waiting{}
 	u := &commitTracker{in: l, out: out}
@@ -48,7 +47,7 @@ func TestCommitTracker(t *testing.T) {
 
 	l.read, u.read = 100, 100
 	a, b, c := batch(40), batch(30), batch(20)
-	u.put([]*Batch{a, b, c}, 10) // and half a line of ten bytes
+	u.put([]*Batch{a, b, c}, 10) // and ten bytes of an incomplete line
 	u.written(a)
 	assert.Equal(t, []int{40}, l.commits)
 	out.meanwhile = func() { u.written(b) }
@@ -59,7 +58,7 @@ func TestCommitTracker(t *testing.T) {
 	assert.Equal(t, []int{40, 30, 20}, l.commits, "late")
 
 	l.read, u.read = 110, u.read+10
-	d := batch(21) // with the newline that the last line had not
+	d := batch(21) // with the newline that the last line lacked
 	u.put([]*Batch{d}, 0)
 	u.written(d)
 	assert.Equal(t, []int{40, 30, 20, 20}, l.commits)
@@ -67,7 +66,7 @@ func TestCommitTracker(t *testing.T) {
 
 	l.read, u.read = 210, u.read+100
 	f, g := batch(30), batch(50)
-	u.put([]*Batch{f, g}, 0) // behind twenty bytes of a line that was too long
+	u.put([]*Batch{f, g}, 0) // after twenty bytes of a line that was too long
 	u.written(f)
 	u.written(g)
 	assert.Equal(t, []int{40, 30, 20, 20, 50, 50}, l.commits, "each ends with a line")

@@ -18,19 +18,18 @@ import (
 	"hushpipe/filter/pseudonym"
 )
 
-// What a client's bytes cost is bounded: a line of n bytes becomes at most 2n +
-// lineGrowth, and takes at most costFactor times as long as that many bytes of usual
-// lines, which are read by the same kind of code. Alone on a machine most patterns take
-// 15 ns a byte and less, glued lines of 1,000 bytes 50 to 100, and usual lines 2.5 to 3; the
-// factor leaves room for others that run meanwhile.
+// The cost of bytes that a client chooses is bounded. A line of n bytes becomes at most 2n +
+// lineGrowth bytes, and takes at most costFactor times as long as n bytes of usual lines. On an
+// idle machine most patterns take at most 15 ns per byte, glued lines of 1,000 bytes 50 to 100
+// ns, and usual lines 2.5 to 3 ns. The factor leaves a margin for other programs.
 const costFactor = 40
 
-// costStart is what any line may take beside: lookups, and the bounds' constants.
+// costStart is added to the bound of any line: lookups, and the constant part of the bounds.
 const costStart = 30 * time.Microsecond
 
 var patterns = flag.Int("patterns", 2000, "how many patterns of two to four tokens TestCostOfPatterns tries; it prints the worst")
 
-// pump appends a pattern again and again, until it has so many bytes.
+// pump appends a pattern repeatedly, up to size bytes.
 func pump(dst []byte, pattern string, size int, k *int) []byte {
 	before, rest, counts := strings.Cut(pattern, "<")
 	if !counts || len(rest) < 2 || rest[1] != '>' {
@@ -78,8 +77,7 @@ func newMeter(t testing.TB, p *place, mode string) *meter {
 	return &meter{place: p, f: NewStream(cfg, newCalendar())}
 }
 
-// treat returns what becomes of a line, and the time that it took, the shortest of
-// several tries.
+// treat returns the treated line, and the shortest time of several tries.
 func (m *meter) treat(pattern string, size, tries int) (out []byte, took time.Duration) {
 	took = time.Hour
 	for range tries {
@@ -89,7 +87,7 @@ func (m *meter) treat(pattern string, size, tries int) (out []byte, took time.Du
 	return m.batch.Parts[0].Lines, took
 }
 
-// put makes the line to be treated.
+// put makes the line to treat.
 func (m *meter) put(pattern string, size int) {
 	m.line = append(m.line[:0], m.place.before...)
 	m.line = pump(m.line, pattern, size, &m.k)
@@ -113,7 +111,7 @@ func threadTime() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// usualCost returns what a byte of usual lines takes now, in nanoseconds.
+// usualCost measures the time per byte of usual lines, in nanoseconds.
 func usualCost(t testing.TB) float64 {
 	m := newMeter(t, &place{format: "combined"}, "ipcrypt")
 	line := "192.0.2.1 - - " + stampText + ` "GET /a HTTP/1.1" 200 5 "https://example.org/" "Mozilla/5.0 (X11)"` + "\n"
@@ -121,8 +119,8 @@ func usualCost(t testing.TB) float64 {
 	return float64(took) / float64(len(m.line))
 }
 
-// exceeds tells how a pattern of so many bytes is past the bounds, "" for not. Usual lines
-// are timed beside each try again: the machine may have become slower.
+// exceeds describes how a pattern of size bytes exceeds the bounds, "" if it does not. It times
+// usual lines again with each try: the machine may have become slower.
 func (m *meter) exceeds(t testing.TB, pattern string, size int, usual float64) string {
 	tries := 2
 	for {
@@ -133,14 +131,14 @@ func (m *meter) exceeds(t testing.TB, pattern string, size int, usual float64) s
 		if float64(took-costStart) <= costFactor*usual*float64(len(m.line)) {
 			return ""
 		}
-		if tries *= 4; tries > 200 { // others may run
+		if tries *= 4; tries > 200 { // other programs may disturb a few tries
 			return fmt.Sprintf("%.1f ns a byte, %.2f for one of a usual line", float64(took)/float64(len(m.line)), usual)
 		}
 		usual = max(usual, usualCost(t))
 	}
 }
 
-// chosen are patterns that cost most before they were bounded, and still do.
+// chosen are the patterns that cost most.
 var chosen = map[string][]string{
 	"agent":        {"::1g", ":::1g", ":::1 ", "::1 ", "1.1.1.1 ", "<4> ", "<6> ", "1:1:1:1:1:1:1:1 ", "%3A%3A1 ", "%25", "%2", "%", `\\x3a`, "::ffff:1.1.1.1 ", "Name/1.1.1.1 ", "1-2-3-4 ", "<d> "},
 	"target":       {"=::1", "%25252E", "%3A%3A", "%2E", "1.1.1.1.", "a=b&", "sid=&", "sid=a&", "a[b]=", "%3D", "=", "user:pw@", "//a@", "%2F%2Fa%40", "::ffff:token=&", "::1token=&", `\"`, "%252E1"},
@@ -158,7 +156,7 @@ var chosen = map[string][]string{
 	"line-dated":   {stampText + " ", " 1.1.1.1 - - " + stampText + ` "GET / HTTP/1.1" 200 5`, "::1", `\"`, " - - " + stampText + ` "`},
 }
 
-// TestCostOfChosenBytes: in lines of all lengths, and in proportion to them.
+// TestCostOfChosenBytes: the bounds hold for lines of all lengths.
 func TestCostOfChosenBytes(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -182,8 +180,8 @@ func TestCostOfChosenBytes(t *testing.T) {
 	}
 }
 
-// TestCostOfPatterns looks for patterns past the bounds: of one token each, and of
-// some more that are drawn by lot. For a long search:
+// TestCostOfPatterns searches for patterns that exceed the bounds: all of one token, and
+// random ones of several tokens. For a long search:
 //
 //	go test ./filter -run TestCostOfPatterns -v -patterns 1000000 -timeout 0
 func TestCostOfPatterns(t *testing.T) {
@@ -226,14 +224,14 @@ func TestCostOfPatterns(t *testing.T) {
 	}
 }
 
-// TestMostIsStruckOut: behind the last of many addresses that are struck out, the text
-// ends. What a client has not chosen stays, and so does a text with fewer.
+// TestMostIsStruckOut: a text with too many addresses ends after the last one that may be
+// struck out. Texts with fewer, and text that no client chose, are kept.
 func TestMostIsStruckOut(t *testing.T) {
 	for _, name := range []string{"agent", "referrer", "json-text"} {
 		m := newMeter(t, findPlace(t, name), "ipcrypt")
 		out, _ := m.treat("::1g", 8192, 1)
 		assert.Less(t, len(out), len(m.line), name)
-		const maxStrikes = 32 // behind those that have pseudonyms
+		const maxStrikes = 32 // after those that have pseudonyms
 		assert.Equal(t, maxStrikes, strings.Count(string(out), "g-"), name)
 		assert.True(t, bytes.HasSuffix(out, []byte(m.place.after+"\n")), "%s: %q", name, out[len(out)-40:])
 		out, _ = m.treat("192.0.2.1 ", 200, 1)
@@ -251,8 +249,8 @@ func findPlace(t *testing.T, name string) *place {
 	return nil
 }
 
-// FuzzCost: whatever a pattern is, where it stands and how long it goes on, what
-// comes out is not past the bounds, and an address in its midst is replaced.
+// FuzzCost: for any pattern, place and length, the bounds hold, and an address in the middle is
+// replaced.
 func FuzzCost(f *testing.F) {
 	for i, p := range places {
 		for k, token := range p.tokens {
@@ -277,7 +275,7 @@ func FuzzCost(f *testing.F) {
 			m = newMeter(t, &places[key[0]], modes[key[1]])
 			meters[key] = m
 		}
-		// A fuzzing worker measures other code as well: ten times the bound.
+		// A fuzzing worker also measures other code, so the bound is ten times as high.
 		require.Empty(t, m.exceeds(t, pattern, int(size), 10*usualCost(t)), "%s: %q, --ip %s", m.place.name, pattern, modes[key[1]])
 
 		half := int(size) / 2

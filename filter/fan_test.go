@@ -17,18 +17,17 @@ import (
 	"hushpipe/format/policy"
 )
 
-// TestFanSlow: two streams take the same lines, and the disk of one needs long for each
-// write, or refuses lines. The other has each line at once. What the slow one has not
-// written stays in the pipe, where a kill loses nothing, but for a disk that takes no
-// lines: the pipe is not kept for that.
+// TestFanSlow: two streams take the same lines. The disk of one is slow or refuses lines; the
+// other still gets each line at once. Lines that the slow disk has not written stay in the
+// pipe, so that a kill loses none. This does not hold for a disk that accepts no lines at all.
 func TestFanSlow(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		takes   time.Duration // for a write
+		takes   time.Duration // per write
 		refuses bool
-		every   time.Duration // comes a line
+		every   time.Duration // between lines
 		lines   int           // 0: 300
-		safe    bool          // nothing is committed that is not written
+		safe    bool          // only written lines are committed
 	}{
 		{name: "60 ms", takes: 60 * time.Millisecond, every: 20 * time.Millisecond, safe: true},
 		{name: "400 ms", takes: 400 * time.Millisecond, every: 7 * time.Millisecond, safe: true},
@@ -63,7 +62,7 @@ func TestFanSlow(t *testing.T) {
 	}
 }
 
-// TestFanUnfit: lines that no stream takes do not stay in the pipe while no others come.
+// TestFanUnfit: lines that no stream takes are committed even if no other lines follow.
 func TestFanUnfit(t *testing.T) {
 	inBubble(t, "idle", func(t *testing.T) {
 		w := &trickle{lines: 5, every: time.Minute, start: time.Now()}
@@ -91,7 +90,7 @@ purpose = "x"
 keep = "14d"
 `
 
-// trickle is a CommitReader to which lines come at a rate.
+// trickle is a CommitReader that gets lines at a fixed rate.
 type trickle struct {
 	lines int
 	every time.Duration
@@ -103,12 +102,12 @@ type trickle struct {
 	came    int // lines
 	read    int // bytes
 	gone    int // bytes that were committed
-	kept    int // that were not when Read had to wait, at most
+	kept    int // most bytes that were not committed when Read had to wait
 	ended   bool
 
-	unsafe int           // lines that were committed before both had written them
-	late   time.Duration // that the first sink wrote a line, at most
-	twice  int           // bytes that it would write a second time after a kill, at most
+	unsafe int           // lines that were committed before both sinks had written them
+	late   time.Duration // longest time until the first sink wrote a line
+	twice  int           // most bytes that it would write a second time after a kill
 }
 
 // line is 160 bytes long.
@@ -165,7 +164,7 @@ func (w *trickle) Commit(n int) error {
 	w.gone += n
 	for _, s := range w.sinks {
 		if w.ended {
-			break // nobody will read them again
+			break // the rest is not read again
 		}
 		w.unsafe = max(w.unsafe, w.gone/len(w.line(0))-s.written)
 	}
@@ -182,7 +181,7 @@ func (w *trickle) Alarm(late func()) (set func(time.Duration), end func()) {
 	}, func() { timer.Stop() }
 }
 
-// countingSink is a Sink that needs time for each write.
+// countingSink is a Sink that takes time for each write.
 type countingSink struct {
 	*trickle
 	takes   time.Duration

@@ -56,8 +56,8 @@ const pseudonymised = `{192.0.2.1} - - [22/Nov/2026:07:23:55 +0000] "GET /http-b
 [Sun Nov 22 07:23:55.05 2026] [core:error] [pid 1:tid 2] [client {2001:db8::1}:443] AH1: from {192.0.2.1}, referer: http://{192.0.2.2}/?sid=-
 `
 
-// What bad input gets: a line is always written, what it was is counted, and no
-// address gets through.
+// TestBadInput: bad input is always written and counted as what it is, and no address gets
+// through.
 func TestBadInput(t *testing.T) {
 	const (
 		rest     = ` - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5` + "\n"
@@ -166,7 +166,7 @@ func shortened(s string) string {
 	return s
 }
 
-// TestDays shows to which day a line goes, and what is counted of it.
+// TestDays checks the day to which each line goes, and its counts.
 func TestDays(t *testing.T) {
 	at := func(date string) string {
 		return `192.0.2.1 - - [` + date + `:07:23:55 +0000] "GET /http-bind?room=r HTTP/1.1" 200 5` + "\n"
@@ -195,7 +195,7 @@ func TestDays(t *testing.T) {
 	assert.NotEqual(t, a, b, "each day has its key")
 }
 
-// TestMidnight: once the calendar has moved on, the same dates go elsewhere.
+// TestMidnight: after midnight, the calendar assigns the same dates to other days.
 func TestMidnight(t *testing.T) {
 	cal := newCalendar()
 	f := New(newConfig(t, "common"), cal)
@@ -277,7 +277,7 @@ func TestRooms(t *testing.T) {
 	assert.Equal(t, 11, strings.Count(out.lines[guardtest.Today], "\n"))
 }
 
-// Two names whose hashes share 64 bits are two rooms, also to a client of both.
+// Two names whose hashes share 64 bits are two rooms, even for a client of both.
 func TestRoomsOfLikeHashes(t *testing.T) {
 	var log strings.Builder
 	for i := range 50 {
@@ -295,7 +295,7 @@ func TestRoomsOfLikeHashes(t *testing.T) {
 	assert.Equal(t, []uint64{50, 50}, []uint64{summary[0].Count, summary[1].Count})
 }
 
-// What is noted of rooms differs for hashes that differ in any of 128 bits, and by key.
+// The notes of rooms differ if their hashes differ in any of 128 bits, and if the keys differ.
 func TestNoteKey(t *testing.T) {
 	f, other := New(newConfig(t, "common"), newCalendar()), New(newConfig(t, "common"), newCalendar())
 	var room [20]byte
@@ -311,8 +311,8 @@ func TestNoteKey(t *testing.T) {
 	assert.False(t, seen[0])
 }
 
-// TestLongRoomNames: a line whose room has a name too long is written, and not
-// counted but as such, once for each time that it comes.
+// TestLongRoomNames: a line whose room name is too long is written. Each such line counts as
+// overflow, and in no room.
 func TestLongRoomNames(t *testing.T) {
 	line := `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /http-bind?room=%s HTTP/1.1" 200 5` + "\n"
 	log := ""
@@ -345,7 +345,7 @@ func TestLongRoomNames(t *testing.T) {
 	assert.EqualValues(t, 4, c.Overflow(), "an orderedDedup gets each")
 }
 
-// Archives of more dates than anybody has keep no more days in memory.
+// Archives with more than maxDays dates do not keep more days in memory.
 func TestManyDates(t *testing.T) {
 	var log strings.Builder
 	for day := range civil.Day(maxDays + 100) {
@@ -368,8 +368,8 @@ func TestManyDates(t *testing.T) {
 	}
 }
 
-// What a process that runs for weeks knows of earlier days is in the journals;
-// only those of which lines are expected, and expired ones, stay in memory.
+// A process that runs for weeks keeps in memory only expired days and those that may get more
+// lines. The counts of the others are in the journals.
 func TestEarlierDaysAreForgotten(t *testing.T) {
 	cal := newCalendar()
 	f := New(newConfig(t, "common"), cal)

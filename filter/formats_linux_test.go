@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// alike are the lines of an archive, and the same requests as other formats have them.
+// alike returns the lines of an archive, and the same requests in other formats.
 func alike(t testing.TB) (all []struct{ name, format, log string }) {
 	combined := recordedLogs(t)["apache-combined-2015.log"]
 	as := func(line string) string {
@@ -29,8 +29,8 @@ func alike(t testing.TB) (all []struct{ name, format, log string }) {
 	}
 }
 
-// BenchmarkFormats treats the lines of each format in turn, in one run, and tells what a
-// line of each takes of the thread's time in the fastest round, and relative to combined.
+// BenchmarkFormats treats the lines of each format in turn. For each format it reports the CPU
+// time per line in the fastest round, absolutely and relative to combined.
 //
 //	go test ./filter -run xxx -bench Formats -benchtime 100x
 func BenchmarkFormats(b *testing.B) {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestForms counts the same clients in the same rooms in each form that servers and
-// log services write, under auto: by their addresses and by their names.
+// TestForms: with auto, the same clients are counted in the same rooms in each form that
+// servers and log services write, for addresses and for host names.
 func TestForms(t *testing.T) {
 	t.Run("addresses", func(t *testing.T) {
 		testForms(t, []string{"198.51.100.1", "198.51.100.2", "2001:db8::3", "198.51.100.1"})
@@ -108,7 +108,7 @@ func testForms(t *testing.T, clients []string) {
 		"empty lines":                      func(c, r string) string { return "\n" + usual(c, r) + "\n\r" },
 	} {
 		if name == "the virtual host behind" && clients[0] > "a" {
-			continue // of two names without ports, the second is the client
+			continue // if there are two names without ports, the second is the client
 		}
 		t.Run(name, func(t *testing.T) {
 			got, leftOut, stats := counted(t, "auto", log(line))
@@ -119,8 +119,8 @@ func testForms(t *testing.T, clients []string) {
 	}
 }
 
-// TestEmptyLines: they are kept, and are neither malformed nor undated. A byte order
-// mark is no part of a line.
+// TestEmptyLines: empty lines are kept, and count neither as malformed nor as undated. A byte
+// order mark is not part of a line.
 func TestEmptyLines(t *testing.T) {
 	for _, format := range []string{"auto", "combined", "json"} {
 		got, stats := treated(t, newConfig(t, format), newCalendar(), "\n\n\r\n\ufeff\n")
@@ -137,8 +137,8 @@ func TestEmptyLines(t *testing.T) {
 	}
 }
 
-// TestUncounted: a line whose room cannot be counted, since there is no client, no
-// request or no query, is counted as such, but for what the server refused.
+// TestUncounted: lines whose room cannot be counted are counted by reason: no client, no
+// request, no query. Requests that the server refused are not.
 func TestUncounted(t *testing.T) {
 	const at = ` - - ` + stampText + ` "`
 	for _, test := range []struct {

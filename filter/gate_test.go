@@ -13,8 +13,8 @@ import (
 	"hushpipe/format/policy"
 )
 
-// gated is a policy of a stream behind a gate that is open for three days, one behind such
-// a gate for one user, and one without.
+// gated is a policy with three streams: one with a gate that is open for three days, one with
+// such a gate for one user, and one without a gate.
 const gated = `format = "combined"
 [[stream]]
 name = "lines"
@@ -44,8 +44,8 @@ func gatedPolicy(t testing.TB) *policy.Policy {
 	return p
 }
 
-// TestGateCloses: what is decided while lines come holds from the next batch on, for late
-// lines as well. A stream that has to have a gate is closed without one.
+// TestGateCloses: a gate that is set while lines come applies from the next batch on, also to
+// late lines. A stream that needs a gate is closed without one.
 func TestGateCloses(t *testing.T) {
 	p := gatedPolicy(t)
 	s := streamsOf(t, p, func(int) *Batch { return &Batch{} })
@@ -81,7 +81,7 @@ func TestGateCloses(t *testing.T) {
 	assert.Equal(t, [3]int{0, 0, 3}, treat())
 }
 
-// TestGateOfJSON: a user is told in a JSON line as well, and so is that somebody was refused.
+// TestGateOfJSON: a gate also finds the user and the status in JSON lines.
 func TestGateOfJSON(t *testing.T) {
 	p, mistakes := policy.Parse([]byte(strings.Replace(strings.Replace(gated, `"combined"`, `"json"`, 1), `"jane"`, `"jäne \"x\""`, 1)))
 	require.Empty(t, mistakes)
@@ -107,8 +107,8 @@ func TestGateOfJSON(t *testing.T) {
 	}
 }
 
-// TestGlueThroughGates: of lines that are written into each other, no piece of another
-// day or another user comes through, nor is it counted.
+// TestGlueThroughGates: a piece of a glued line that is of another day or user is neither
+// written nor counted.
 func TestGlueThroughGates(t *testing.T) {
 	p := gatedPolicy(t)
 	for i := range p.Streams {
@@ -127,7 +127,7 @@ func TestGlueThroughGates(t *testing.T) {
 		{"both inside", line("192.0.2.1", inside, "jane") + line("192.0.2.2", inside, "john"), [3]int{0, 0, 1}, [3]int{0, 0, 2}},
 		{"the second outside", line("192.0.2.1", inside, "jane") + line("192.0.2.2", outside, "john"), [3]int{0, 0, 1}, [3]int{0, 0, 2}},
 		{"the first outside", line("192.0.2.1", outside, "jane") + line("192.0.2.2", inside, "john"), [3]int{0, 0, 1}, [3]int{0, 0, 2}},
-		// It fits the format, and its user is odd.
+		// It fits the format, but its user is odd.
 		{"within a user", "192.0.2.1 - jane - - [" + inside + ":10:00:00 +0000] \"GET /http-bind?room=a HTTP/1.1\" 200 5 \"-\" \"-\"", [3]int{1, 0, 1}, [3]int{1, 0, 1}},
 		{"behind a client", "192.0.2.9 - - [" + line("192.0.2.1", inside, "jane"), [3]int{0, 0, 1}, [3]int{1, 0, 1}},
 	} {
@@ -164,7 +164,7 @@ func (f *Filter) pairs() (rooms, pairs int) {
 	return rooms, pairs
 }
 
-// TestGatesCostNothing: a gate allocates nothing for a line, whatever it lets through.
+// TestGatesCostNothing: gates do not allocate.
 func TestGatesCostNothing(t *testing.T) {
 	p := gatedPolicy(t)
 	batches := make([]Batch, len(p.Streams))
@@ -189,7 +189,7 @@ func TestGatesCostNothing(t *testing.T) {
 	}
 }
 
-// TestHasGate: the conditions of a policy know which of its streams have one.
+// TestHasGate: where.Matcher reports which streams of a policy need a gate.
 func TestHasGate(t *testing.T) {
 	m := where.New(gatedPolicy(t))
 	assert.True(t, m.HasGate(0))

@@ -22,8 +22,8 @@ import (
 	"hushpipe/format/roomfile"
 )
 
-// counted treats a log, and returns its pairs of room and address, sorted, and in how
-// many lines at least a pair was left out.
+// counted treats a log. It returns the pairs of room and address, sorted, and how many pairs
+// were left out at least.
 func counted(t *testing.T, spec, log string) (pairs []string, leftOut uint64, stats counters.Values) {
 	t.Helper()
 	return countedBy(t, newConfig(t, spec), log)
@@ -47,7 +47,7 @@ func countedBy(t *testing.T, cfg Config, log string) (pairs []string, leftOut ui
 	return pairs, leftOut, f.Stats()
 }
 
-// lineOf is a line of combined, with so much behind the room.
+// lineOf returns a line of combined, with more after the room.
 func lineOf(client, room, more string) string {
 	return client + ` - - ` + stampText + ` "GET /http-bind?room=` + room + more + ` HTTP/1.1" 200 5 "-" "Mozilla/5.0 (X11; Linux x86_64) - x"`
 }
@@ -69,7 +69,7 @@ func TestGlued(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name, format, log string
-		read              string // the lines that can be read
+		read              string // the lines that can be parsed
 		glued             uint64
 		leftOut           bool
 	}{
@@ -118,14 +118,14 @@ func TestGlued(t *testing.T) {
 			assert.Equal(t, test.glued, stats.Glued)
 			assert.Equal(t, test.leftOut, leftOut > 0, "%d pairs left out", leftOut)
 			assert.Equal(t, leftOut, stats.Overflow)
-			if test.glued > 0 && test.name != "a status that does not count" { // as a hit it does
+			if test.glued > 0 && test.name != "a status that does not count" { // but it counts as a hit
 				assert.Equal(t, hitsOf(t, test.format, full(test.read)), hitsOf(t, test.format, full(test.log)), "hits")
 			}
 		})
 	}
 }
 
-// hitsOf counts the hits of a log, and no rooms.
+// hitsOf counts only the hits of a log.
 func hitsOf(t *testing.T, spec, log string) traffic.Totals {
 	t.Helper()
 	cfg := newConfig(t, spec)
@@ -135,8 +135,8 @@ func hitsOf(t *testing.T, spec, log string) traffic.Totals {
 	return *f.Traffic()
 }
 
-// TestGluedOfExpiredDays: the pieces of an expired day count for its room file, which is
-// marked where one is left out, and which no other piece brings about.
+// TestGluedOfExpiredDays: the pieces of an expired day count in its room file, which is marked
+// as incomplete if a piece is left out. Only a piece that can be parsed creates the file.
 func TestGluedOfExpiredDays(t *testing.T) {
 	const expired = "[01/Jan/2026:06:23:55 +0000]"
 	old := func(line string) string { return strings.ReplaceAll(line, stampText, expired) }
@@ -180,8 +180,9 @@ func TestGluedOfExpiredDays(t *testing.T) {
 	}
 }
 
-// TestGluedAtRandom cuts long lines where pages end, as the kernel does, and puts the
-// lines of others between. All others are counted, or the day is marked; nobody else is.
+// TestGluedAtRandom cuts long lines at page boundaries, as the kernel does, and puts other
+// lines in between. All of the other lines are counted, or the day is marked; nothing else is
+// counted.
 func TestGluedAtRandom(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(5, 6))
@@ -206,7 +207,7 @@ func TestGluedAtRandom(t *testing.T) {
 				whole.WriteString(line)
 			}
 		}
-		alone := log.String() == all+whole.String() // nothing came between
+		alone := log.String() == all+whole.String() // no line came in between
 		if alone {
 			whole.WriteString(all)
 		}

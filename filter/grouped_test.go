@@ -17,7 +17,7 @@ import (
 	"hushpipe/format/policy"
 )
 
-// openGroups are those that a test has opened.
+// openGroups are the groups that a test has opened.
 type openGroups struct {
 	turn uint64
 	list []pseudonym.Group
@@ -27,7 +27,7 @@ func (o *openGroups) Generation() uint64 { return o.turn }
 
 func (o *openGroups) Since(_ civil.Day, n int) []pseudonym.Group { return o.list[n:] }
 
-// groupedStream is a stream with groups of two people, whose batch is b.
+// groupedStream returns a stream with groups of two people, which writes to b.
 func groupedStream(t testing.TB, logFormat, fields string, group []string, open Opened, b *Batch) *Streams {
 	text := fmt.Sprintf("format = '%s'\n[[stream]]\nname = \"g\"\npurpose = \"x\"\nkeep = \"14d\"\nfields = { %s }\ngroup = [\"%s\"]\nleast = 2\n",
 		logFormat, fields, strings.Join(group, `", "`))
@@ -47,7 +47,7 @@ func groupedStream(t testing.TB, logFormat, fields string, group []string, open 
 	return NewStreams(Config{Parser: parser}, where.New(p), []Stream{{Filter: f, Get: func() *Batch { b.Reset(); return b }}})
 }
 
-// TestPeopleOfLines: who tells people apart, and who does not.
+// TestPeopleOfLines: which clients and users count as different people.
 func TestPeopleOfLines(t *testing.T) {
 	for _, test := range []struct {
 		name           string
@@ -212,8 +212,8 @@ func TestGroupsOfOtherLines(t *testing.T) {
 	}
 }
 
-// TestGroupsAfterPanic: the lines behind one that the program panicked at are as they are
-// without it, and people of one group do not count for another.
+// TestGroupsAfterPanic: a line that causes a panic changes none of the lines after it, and no
+// person counts in another group.
 func TestGroupsAfterPanic(t *testing.T) {
 	const line = `{"remote_addr":"%s","time":"2026-11-22T10:00:00+00:00","request":"GET /a?b=c HTTP/1.1","status":200,"size":5}` + "\n"
 	treat := func(panics bool) (held string, people []byte) {
@@ -238,7 +238,7 @@ func TestGroupsAfterPanic(t *testing.T) {
 	assert.Equal(t, people, peopleAfter)
 }
 
-// TestGroupsAllocateNothing: once a group is open, its lines cost no allocation.
+// TestGroupsAllocateNothing: the lines of an open group do not allocate.
 func TestGroupsAllocateNothing(t *testing.T) {
 	b, open := &Batch{}, &openGroups{}
 	s := groupedStream(t, `%h %l %u %t "%r" %>s`, `client = "mask", user = "words=2", time = "keep", url = "keep"`, []string{"client", "user"}, open, b)

@@ -17,14 +17,14 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// hitMeter treats the log of a blog in batches as large as a Run's, so that what a batch
-// costs is shared by as many lines.
+// hitMeter treats the log of a blog in batches of the same size as Run's, so that the cost of a
+// batch is shared by as many lines.
 type hitMeter struct {
 	f     *Filter
 	batch Batch
 	log   []byte
 	lines int
-	taken func(*Part) // takes the parts of a batch; nil: nobody does
+	taken func(*Part) // called for each part of a batch, may be nil
 }
 
 func newHitMeter(t testing.TB, counted bool) *hitMeter {
@@ -36,7 +36,7 @@ func newHitMeter(t testing.TB, counted bool) *hitMeter {
 	return &hitMeter{f: New(cfg, everyDay()), log: []byte(log), lines: strings.Count(log, "\n")}
 }
 
-// treat treats the log once, and returns the CPU time that this took.
+// treat treats the log once, and returns the CPU time.
 func (m *hitMeter) treat() time.Duration {
 	start := threadTime()
 	for rest := m.log; len(rest) > 0; {
@@ -55,7 +55,7 @@ func (m *hitMeter) treat() time.Duration {
 	return threadTime() - start
 }
 
-// verify holds what is counted in the batches against the log.
+// verify compares the counts of the batches with the log.
 func (m *hitMeter) verify(t testing.TB) {
 	days := traffic.NewDays(traffic.Defaults())
 	m.taken = func(p *Part) {
@@ -77,8 +77,8 @@ func (m *hitMeter) verify(t testing.TB) {
 	require.EqualValues(t, m.lines, hits)
 }
 
-// BenchmarkTraffic treats a log with and without counting its hits. cpu-ns/line is the CPU
-// time of the fastest pass, which other programs on the machine change least.
+// BenchmarkTraffic treats a log with and without counting its hits. cpu-ns/line is the CPU time
+// of the fastest pass, which other programs on the machine disturb least.
 //
 //	go test ./filter -run '^$' -bench Traffic/
 func BenchmarkTraffic(b *testing.B) {
@@ -103,8 +103,8 @@ func BenchmarkTraffic(b *testing.B) {
 	}
 }
 
-// TestTrafficAllocations: once a batch has made its room, counting hits allocates nothing,
-// nor does looking whether a user agent that is not known is left out.
+// TestTrafficAllocations: after the first batch, counting hits does not allocate, even for
+// unknown user agents.
 func TestTrafficAllocations(t *testing.T) {
 	m := newHitMeter(t, true)
 	m.verify(t)

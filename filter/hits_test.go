@@ -18,8 +18,8 @@ import (
 	"hushpipe/format/trafficfile"
 )
 
-// TestTrafficOfWorkers: whatever the number of workers, and however the log is cut into
-// files, the traffic figures are the same. They count what is past the retention as well.
+// TestTrafficOfWorkers: the traffic figures do not depend on the number of workers, nor on how
+// the log is split into files. They include lines past the retention.
 func TestTrafficOfWorkers(t *testing.T) {
 	text, err := os.ReadFile("../testdata/elastic/apache-combined-2015.log")
 	require.NoError(t, err)
@@ -45,8 +45,8 @@ func TestTrafficOfWorkers(t *testing.T) {
 	}
 }
 
-// TestTrafficOfFormats: the same requests give the same figures in each format that says
-// what is asked for.
+// TestTrafficOfFormats: the same requests give the same figures in each format that has the
+// requested path.
 func TestTrafficOfFormats(t *testing.T) {
 	const browser = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 	logs := map[string]string{
@@ -79,7 +79,8 @@ func TestTrafficOfFormats(t *testing.T) {
 	}
 }
 
-// TestTrafficOfTwoAgents: a field that is another's user agent tells nothing of who asked.
+// TestTrafficOfTwoAgents: a second field with a user agent does not change who made the
+// request.
 func TestTrafficOfTwoAgents(t *testing.T) {
 	const (
 		browser = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -104,7 +105,7 @@ func TestTrafficOfTwoAgents(t *testing.T) {
 }
 
 // TestTrafficOfStruckOutCampaigns: a parameter whose value is struck out of lines names no
-// campaign, on whichever day.
+// campaign, on any day.
 func TestTrafficOfStruckOutCampaigns(t *testing.T) {
 	cfg := newConfig(t, "combined")
 	var err error
@@ -129,8 +130,7 @@ func TestTrafficOfStruckOutCampaigns(t *testing.T) {
 	}
 }
 
-// TestTrafficForgetsTexts: what lines of a day said as they were read is not in memory on
-// the next.
+// TestTrafficForgetsTexts: raw texts of a day's lines are not in memory on the next day.
 func TestTrafficForgetsTexts(t *testing.T) {
 	cfg := newConfig(t, "auto")
 	cfg.Traffic = &Traffic{Options: traffic.Defaults(), Zone: time.UTC}
@@ -140,7 +140,7 @@ func TestTrafficForgetsTexts(t *testing.T) {
 	f.renew()
 	f.treatLines(&b, []byte(`192.0.2.1 - - [10/Mar/2026:08:00:00 +0000] "GET /secret1 HTTP/1.1" 200 5 "http://secret2.example.net/?secret3" "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0 secret4"`+"\n"+
 		`{"remote_addr":"192.0.2.1","time":"2026-03-10T08:00:00+00:00","request":"GET /a%2fsecret5 HTTP/1.1","status":200,"http_referer":"http://SECRET6.example.net","http_user_agent":"b"}`+"\n"))
-	asText := "%s" // all bytes that lie in it
+	asText := "%s" // prints all bytes in it
 	known := func() string { return strings.ToLower(fmt.Sprintf(asText, *f.traffic.counter)) }
 	require.NotEmpty(t, b.Parts[0].Hits)
 	for n := 1; n <= 4; n++ {

@@ -17,7 +17,7 @@ import (
 	"hushpipe/format/policy"
 )
 
-// hourCalendar has hours in a zone, all of which are open.
+// hourCalendar is an Hourly calendar in a zone. All hours are open.
 type hourCalendar struct {
 	testCalendar
 	zone *time.Location
@@ -33,7 +33,7 @@ func (c *hourCalendar) PlaceHour(sec int64, dated bool) (civil.Day, int, calenda
 	return civil.DayOf(t), t.Hour(), calendar.Open
 }
 
-// hourSink notes where lines go.
+// hourSink records where lines go.
 type hourSink struct{ got []string }
 
 func (s *hourSink) Get() *Batch      { return &Batch{} }
@@ -47,8 +47,8 @@ func (s *hourSink) Put(b *Batch) error {
 	return nil
 }
 
-// TestHourOfALine: the hour of a line is that of its time in the zone of the process,
-// whatever its format is. Where only the date is known, it is the first of the day.
+// TestHourOfALine: in any format, the hour of a line is that of its time in the zone of the
+// process. If only the date is known, it is the first hour of the day.
 func TestHourOfALine(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
@@ -81,7 +81,7 @@ func TestHourOfALine(t *testing.T) {
 	}
 }
 
-// TestHourOfAStreamsLine: it is the same for a stream, whichever of its fields that keeps.
+// TestHourOfAStreamsLine: the hour does not depend on the fields that a stream keeps.
 func TestHourOfAStreamsLine(t *testing.T) {
 	const combined = `fields = { client = "ipcrypt", user = "keep", time = "keep", url = "keep", status = "keep", size = "keep", referer = "keep", agent = "keep" }`
 	for _, test := range []struct{ format, fields string }{
@@ -108,7 +108,7 @@ func TestHourOfAStreamsLine(t *testing.T) {
 	}
 }
 
-// TestHoursOfABatch: a batch has one part for each hour, in whatever order lines come.
+// TestHoursOfABatch: a batch has one part for each hour, for any order of the lines.
 func TestHoursOfABatch(t *testing.T) {
 	parser, err := format.New("combined", time.UTC, nil)
 	require.NoError(t, err)

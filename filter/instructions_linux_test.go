@@ -22,26 +22,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// maxInstructions is what a byte of any pattern may take, in instructions of amd64; those
-// of most patterns are less than half. On the machine of bench/README.md they take about
-// 15 ns: they are simple, and wait for nothing.
+// maxInstructions is the most amd64 instructions per byte of any pattern. Most patterns need
+// less than half of it. On the machine of bench/README.md so many take about 15 ns: they are
+// simple, and do not wait for memory.
 const maxInstructions = 450
 
-// Lines of a pattern are counted in two lengths, and the longer one may not take more
-// than maxGrowth for each byte, where both are malformed or none is.
+// Lines of a pattern are counted in two lengths. If both lines are malformed or neither is, the
+// longer one may take at most maxGrowth times as much per byte.
 const (
 	maxGrowth   = 1.1
 	countedSize = 512
 	countedMore = 4 * countedSize
 )
 
-// countedPattern is one that is counted, at one place.
+// countedPattern is a pattern to count, at one place.
 type countedPattern struct {
 	place   *place
 	pattern string
 }
 
-// countedPatterns returns those of every nth place from first on.
+// countedPatterns returns the patterns of every nth place, from first on.
 func countedPatterns(first, n int) (all []countedPattern) {
 	for i := first; i < len(places); i += n {
 		p := &places[i]
@@ -54,12 +54,12 @@ func countedPatterns(first, n int) (all []countedPattern) {
 	return all
 }
 
-// countedShare tells a process under callgrind which places are its own.
+// countedShare is the environment variable that assigns places to a process under callgrind.
 const countedShare = "HUSHPIPE_COUNTED_SHARE"
 
-// TestCostInInstructions is TestCostOfChosenBytes without a clock, and the same on every
-// machine: callgrind counts the instructions of each line. It runs this test again,
-// where countLines writes down no more than a line of each pattern in each length.
+// TestCostInInstructions is TestCostOfChosenBytes without a clock: callgrind counts the
+// instructions of each line, so results are the same on every machine. Under callgrind, this
+// test runs countLines, with one line of each pattern and length.
 func TestCostInInstructions(t *testing.T) {
 	if share := os.Getenv(countedShare); share != "" {
 		first, n, _ := strings.Cut(share, "/")
@@ -70,14 +70,14 @@ func TestCostInInstructions(t *testing.T) {
 		t.Skip("the bound is of amd64")
 	}
 	need.Program(t, "valgrind", "valgrind")
-	// What go test builds to run at once has no symbols.
+	// The binary that go test runs has no symbols.
 	program := filepath.Join(t.TempDir(), "test")
 	said, err := exec.Command("go", "test", "-c", "-o", program, "hushpipe/filter").CombinedOutput()
 	require.NoError(t, err, string(said))
 	shares := min(runtime.NumCPU(), 8)
 	counts, costs := make([][]countedLine, shares), []countedCost(nil)
-	// As in bench: the runtime's clock adds to some lines, and takes from none. It adds to more
-	// lines on a busy machine: a share with a line above its bound is counted again.
+	// The runtime's clock adds instructions to some lines, to more on a busy machine, and never
+	// removes any. So a share with a line above its bound is counted again. See also bench.
 	isAbove := func(c countedCost) bool { return c.perByte >= c.most }
 	for round := range 6 {
 		var running sync.WaitGroup
@@ -104,7 +104,7 @@ func TestCostInInstructions(t *testing.T) {
 	}
 }
 
-// countedCost is what a pattern takes, and may take, in instructions a byte.
+// countedCost is the cost of a pattern and its bound, in instructions per byte.
 type countedCost struct {
 	countedPattern
 	perByte, most float64
@@ -125,7 +125,7 @@ func costsOf(t *testing.T, share int, counts [][]countedLine) (costs []countedCo
 	return costs
 }
 
-// least returns the least of two counts of the same lines; the first is empty at first.
+// least returns the smaller of two counts of each line. a may be empty.
 func least(a, b []countedLine) []countedLine {
 	if len(a) != len(b) {
 		return b
@@ -136,20 +136,20 @@ func least(a, b []countedLine) []countedLine {
 	return b
 }
 
-// countedLine is what a line takes.
+// countedLine is the cost of a line.
 type countedLine struct {
 	instructions int
 	malformed    bool
 }
 
-// countLines has callgrind write down what each line takes.
+// countLines treats each line for callgrind to count.
 func countLines(t *testing.T, first, n int) {
-	debug.SetGCPercent(-1) // a collection under way is paid for by lines
+	debug.SetGCPercent(-1) // a collection would add to the cost of lines
 	var m *meter
 	for _, c := range countedPatterns(first, n) {
 		if m == nil || m.place != c.place {
 			m = newMeter(t, c.place, "ipcrypt")
-			m.treat(c.place.tokens[0], countedMore, 2) // it makes its scratch memory
+			m.treat(c.place.tokens[0], countedMore, 2) // allocates its scratch memory
 		}
 		for _, size := range []int{countedSize, countedMore} {
 			m.forget()
@@ -161,8 +161,8 @@ func countLines(t *testing.T, first, n int) {
 	}
 }
 
-// forget has the parser see lines of JSON that are like none of those that are counted: one
-// of a shape that it knows costs less than a longer one.
+// forget makes the parser parse JSON lines unlike the counted ones: a line whose shape it has
+// cached costs less than a longer one.
 func (m *meter) forget() {
 	for i := range 8 {
 		m.line = fmt.Appendf(m.line[:0], "{\"%s\":1}\n", strings.Repeat("k", i+1))
@@ -170,7 +170,7 @@ func (m *meter) forget() {
 	}
 }
 
-// countLine is what callgrind looks for, by its name.
+// countLine is the function whose calls callgrind counts, by its name.
 //
 //go:noinline
 func (m *meter) countLine() { m.treatLine() }
@@ -179,13 +179,13 @@ var countedOne = regexp.MustCompile(`(?m)^line (true|false)$`)
 
 var summary = regexp.MustCompile(`(?m)^summary: (\d+)$`)
 
-// underCallgrind returns the instructions of each line that a share has.
+// underCallgrind returns the instructions of each line of a share.
 func underCallgrind(t *testing.T, program, share string) (counts []countedLine) {
 	const counted = "hushpipe/filter.(*meter).countLine"
 	out := filepath.Join(t.TempDir(), "out")
 	cmd := exec.Command("valgrind", "--tool=callgrind", "--dump-line=no", "--callgrind-out-file="+out,
 		"--toggle-collect="+counted, "--dump-after="+counted, program, "-test.run=^TestCostInInstructions$")
-	// As in bench, where the instructions of ordinary lines are counted.
+	// The same settings as in bench, which counts the instructions of ordinary lines.
 	cmd.Env = append(os.Environ(), countedShare+"="+share, "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1,cpu.rdtscp=off")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

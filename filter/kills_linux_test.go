@@ -23,14 +23,13 @@ import (
 // pipeSize is the size of the world's pipe, the same as in package input.
 const pipeSize = 1 << 20
 
-// world is a server that writes lines to a pipe, and what the processes that read
-// it have left there.
+// world is a server that writes lines to a pipe, and the state of that pipe.
 type world struct {
 	text    []byte
 	ends    []int // of the lines
-	tooLong bool  // some are, longer than MaxLine
+	tooLong bool  // some lines are longer than MaxLine
 
-	mu      sync.Mutex // a process that is killed does nothing more
+	mu      sync.Mutex // guards what follows
 	changed sync.Cond
 	came    int // bytes that the server wrote
 	head    int // where the pipe begins
@@ -51,7 +50,7 @@ func newWorld(rnd *rand.Rand) *world {
 		case k == 1 && w.tooLong:
 			size = rnd.IntN(3 * MaxLine)
 		}
-		for n := len(w.ends) + 1; n > 0; n /= 20 { // in letters that are no hex digits
+		for n := len(w.ends) + 1; n > 0; n /= 20 { // in letters that are not hex digits
 			w.text = append(w.text, 'g'+byte(n%20))
 		}
 		w.text = append(w.text, bytes.Repeat([]byte{'-'}, size+1)...)
@@ -69,7 +68,7 @@ func upTo(rnd *rand.Rand, d time.Duration) time.Duration {
 	return time.Duration(rnd.Int64N(int64(d) + 1))
 }
 
-// line tells which line it is, from 1 on.
+// line returns the number of a line, from 1 on.
 func line(text []byte) (n int) {
 	digits, _, _ := bytes.Cut(text, []byte{'-'})
 	for _, c := range slices.Backward(digits) {
@@ -108,7 +107,7 @@ func (w *world) serve(rnd *rand.Rand) {
 		}
 		w.mu.Unlock()
 		w.longest = max(w.longest, time.Since(began))
-		time.Sleep(upTo(rnd, pause)) // a server that has nothing to write for a while
+		time.Sleep(upTo(rnd, pause)) // the server has nothing to write for a while
 	}
 }
 
@@ -116,23 +115,23 @@ func (w *world) serve(rnd *rand.Rand) {
 type process struct {
 	*world
 	reads, disk *rand.Rand
-	pause       time.Duration // before a Read, at most
-	patient     bool          // however full the pipe is
-	drops       bool          // what finds no room in memory
+	pause       time.Duration // longest pause before a Read
+	patient     bool          // waits even if the pipe is full
+	drops       bool          // drops lines that do not fit in memory
 	slowly      bool          // there is no alarm
-	late        int           // how often it went off
+	late        int           // how often the alarm went off
 
 	read    int // where the next Read begins
-	taken   int // bytes that were taken out of the pipe before their Commit
+	taken   int // bytes that were removed from the pipe before their Commit
 	file    []byte
-	last    int // the last whole line there
+	last    int // number of the last whole line in file
 	refuses time.Time
-	hasty   bool // not all that is committed has to be written
+	hasty   bool // lines may be committed without being written
 	stopped bool
 	dead    bool
 }
 
-// fresh leaves half of the pipe to what is kept.
+// fresh returns how many bytes can be read. Half of the pipe is left to uncommitted bytes.
 func (p *process) fresh() int { return min(p.came, p.head+pipeSize/2) - p.read }
 
 func (p *process) Ready() bool {
@@ -150,7 +149,7 @@ func (p *process) Patient() bool {
 }
 
 func (p *process) Read(b []byte) (int, error) {
-	time.Sleep(upTo(p.reads, p.pause)) // a reader that is late
+	time.Sleep(upTo(p.reads, p.pause)) // the reader is late
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
@@ -241,7 +240,7 @@ func (p *process) Append(_ civil.Day, lines []byte) (int, error) {
 		twice += min(p.ends[i-2]-p.linesBegin(i-1), MaxLine)
 	}
 	most := batchSize
-	if p.drops { // those of one read, if one of them is dropped
+	if p.drops { // all batches of one read, if one of them is dropped
 		most = readSize
 	}
 	p.check(twice <= most || p.drops && p.tooLong, "%d bytes would be written twice", twice)
@@ -265,16 +264,16 @@ func (p *process) end(kill bool) (hasty bool) {
 	defer p.mu.Unlock()
 	p.dead, p.stopped = kill, true
 	if kill {
-		p.file = p.file[:bytes.LastIndexByte(p.file, '\n')+1] // as the next one does
+		p.file = p.file[:bytes.LastIndexByte(p.file, '\n')+1] // as the next process does
 	}
 	p.changed.Broadcast()
 	return p.hasty || p.drops
 }
 
-// TestKills: whenever the reader, the writer, the disk and the server take their
-// turns, and whenever a process is killed or stopped, what is committed ends with a
-// line, is written, and once, but for what is waited for no longer; a batch at most
-// is written and not committed; and the server does not wait.
+// TestKills: for any timing of the reader, the writer, the disk and the server, and for any time
+// of a kill or stop: commits end at the end of a line; committed lines are written once, except
+// for lines that the reader no longer waited for; at most one batch is written and not
+// committed; the server does not wait.
 func TestKills(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -10,9 +10,9 @@ import (
 	"hushpipe/format"
 )
 
-// TestKinds has lines of foreign servers and services that a reader of one's own format
-// takes for something else: what becomes of each, and how many clients of which rooms
-// are counted. Each is a second instance of what another test has one of.
+// TestKinds has lines of other servers and services that are easily parsed wrongly: how each is
+// treated, and how many pairs of room and client are counted. Each line is a second example of a
+// case in another test.
 func TestKinds(t *testing.T) {
 	const at = ` - - ` + stampText + ` `
 	bind := func(room string) string { return `"POST /http-bind?room=` + room + ` HTTP/1.1" 200 5` }

@@ -13,8 +13,8 @@ import (
 	"hushpipe/filter/rooms"
 )
 
-// Whatever is known of their parts, lines come out as without ParseFast and from a
-// filter that knows nothing, and each pair of room and address is recorded once.
+// Whatever is cached of their parts, lines are treated as without ParseFast and without caches,
+// and each pair of room and address is recorded once.
 func TestKnownLines(t *testing.T) {
 	t.Parallel()
 	var all []string
@@ -24,7 +24,7 @@ func TestKnownLines(t *testing.T) {
 	for _, s := range steady {
 		all = append(all, s.line+"\n")
 	}
-	// One client in five rooms, more than are noted of it.
+	// One client in five rooms, more than its cache entry notes.
 	for i := range 200 {
 		all = append(all, strings.Replace(steady[1].line, "petersrunde", "room"+string(rune('a'+i*i%5)), 1)+"\n")
 	}
@@ -47,7 +47,7 @@ func TestKnownLines(t *testing.T) {
 
 		for i, line := range all {
 			if i%50 > 0 && i < len(all)-len(steady)-200 {
-				continue // a new filter for each line takes long
+				continue // a new filter for each line is slow
 			}
 			fresh := New(newConfig(t, format), cal)
 			withoutMemory(fresh)
@@ -57,15 +57,15 @@ func TestKnownLines(t *testing.T) {
 	}
 }
 
-// The same holds while texts make room for others all the time, which are the
-// same bytes as a request and as a header, clean and not.
+// The same holds while texts constantly replace others in the caches: the same bytes as a
+// request and as a header, with and without something to replace.
 func TestForgottenLines(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	header := func() string {
 		switch r.IntN(5) {
 		case 0:
-			return fmt.Sprintf("Chrome/124.0.%d.1", r.IntN(256)) // clean as a user agent alone
+			return fmt.Sprintf("Chrome/124.0.%d.1", r.IntN(256)) // unchanged only as a user agent
 		case 1:
 			return fmt.Sprintf("GET /http-bind?room=r%d HTTP/1.1", r.IntN(30))
 		case 2:

@@ -14,7 +14,7 @@ import (
 )
 
 // TestCountLeft compares the counts of rooms under each treatment of the client with a plain
-// count of what net/netip leaves of the addresses.
+// count of addresses truncated by net/netip.
 func TestCountLeft(t *testing.T) {
 	nets := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/25"), netip.MustParsePrefix("2001:db8:1::/48")}
 	shortened := func(bits4, bits6 int) func(client string) string {
@@ -88,8 +88,8 @@ func TestCountLeft(t *testing.T) {
 	}
 }
 
-// roomLines returns lines of clients of some rooms, and how many rooms have so many
-// different ones, of whom left tells what is left.
+// roomLines returns lines of clients of some rooms, and the number of rooms by their number of
+// different clients. left returns what a treatment keeps of a client.
 func roomLines(left func(client string) string) (lines string, counts map[int]int) {
 	rnd := rand.New(rand.NewPCG(21, 0))
 	rooms := map[int]map[string]bool{}
@@ -111,7 +111,7 @@ func roomLines(left func(client string) string) (lines string, counts map[int]in
 		}
 		status := 200
 		if rnd.IntN(20) == 0 {
-			client = "-" // is nobody
+			client = "-" // no client
 		} else if rnd.IntN(20) == 0 {
 			status = 404
 		} else {

@@ -22,9 +22,8 @@ import (
 	"hushpipe/format"
 )
 
-// lineSpecs are the formats that FuzzLines treats lines by. In one with a value
-// of the server's own, own says where that stands in a line; lines are some of
-// the format beside those in testdata.
+// lineSpecs are the formats of FuzzLines. If a format has the server's own name or address, own
+// matches that in a line. lines are examples in addition to those in testdata.
 var lineSpecs = []lineSpec{
 	{format: "auto", lines: strings.Join([]string{
 		`192.0.2.1:11111 www.example.org - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 17 0.005 "192.0.2.2, h.example.org" "a"`,
@@ -73,23 +72,22 @@ type lineSpec struct {
 	proxies bool // 10.0.0.0/8 and 198.51.100.0/24 are trusted
 }
 
-// FuzzLines treats a log, into which addresses in many spellings are planted,
-// by each format, in reads of any size, and asks of what comes out:
+// FuzzLines plants addresses in many spellings into a log, treats it under each format, with
+// reads of any size, and checks the output:
 //
-//   - as many lines, none of which made the program fail, and the same ones
-//     whatever the reads were, whatever stood before, and without ParseFast;
-//   - no address, as netip reads it, in any part of a run of [0-9A-Fa-f.:], in
-//     the text as it stands and decoded once, twice and so on, but for what the
-//     server itself said (%A, %v) and Name/1.2.3.4 in a user agent; in a malformed
-//     line, no run with two separators, time stamps apart;
-//   - all other bytes as they were, in order (see survives), but for those of names
-//     in malformed lines;
-//   - in each mode the same text around the pseudonyms, and no address of the
-//     input in the place of one, nor one that has bits past the mask.
+//   - It has as many lines, and no line failed. Lines do not depend on the sizes of the reads,
+//     on earlier lines, or on ParseFast.
+//   - It has no address, as netip parses it, in any part of a run of [0-9A-Fa-f.:], neither in
+//     the text itself nor after decoding it once or more, except for the server's own values
+//     (%A, %v) and Name/1.2.3.4 in a user agent. A malformed line has no run with two
+//     separators, except for time stamps.
+//   - All other bytes are unchanged and in order (see survives), except for names in malformed
+//     lines.
+//   - The text around the pseudonyms is the same in each mode. No pseudonym is an address of the
+//     input, and none has bits beyond the mask.
 //
-// It does not ask for the pieces of an address that two lines written into each
-// other cut apart, where the result fits a format again: nothing tells them from
-// any other number.
+// It does not check the pieces of an address that was split because one line was written into
+// another, if the result fits a format: they look like any other number.
 func FuzzLines(f *testing.F) {
 	plan := func(i int) []byte {
 		return []byte{byte(i), byte(3 * i), 0, byte(5 * i), byte(7 * i), byte(11 * i), 50, byte(13 * i)}
@@ -124,7 +122,7 @@ func FuzzLines(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, spec, mode uint8, log string, plan []byte) {
 		if len(log) > 4000 || len(plan) > 60 {
-			return // the search for what is left is slow
+			return // the search for addresses is slow
 		}
 		s := lineSpecs[int(spec)%len(lineSpecs)]
 		r := rand.New(rand.NewPCG(uint64(spec), uint64(len(plan))))
@@ -133,7 +131,7 @@ func FuzzLines(f *testing.F) {
 		cfg := configs[int(spec)%len(lineSpecs)]
 		cfg.Mode = drop
 		cal := everyDay()
-		cal.first = math.MinInt32 // none is so old that it goes
+		cal.first = math.MinInt32 // no line expires
 		run := func(cfg Config, in io.Reader) ([]string, counters.Values) {
 			f := NewStream(cfg, cal)
 			var out bytes.Buffer
@@ -147,7 +145,7 @@ func FuzzLines(f *testing.F) {
 			Glued: stats.Glued, Overflow: stats.Overflow, WithoutClient: stats.WithoutClient, WithoutRequest: stats.WithoutRequest, RoomUnseen: stats.RoomUnseen}, stats)
 		require.True(t, stats.Glued > 0 || stats.Overflow == 0)
 
-		cfg.Rooms = nil // they change no line
+		cfg.Rooms = nil // rooms do not change lines
 		one := New(cfg, cal)
 		withoutMemory(one) // the plain reference
 		for i, line := range in {
@@ -161,7 +159,7 @@ func FuzzLines(f *testing.F) {
 			require.NoError(t, one.Run(strings.NewReader(line+"\n"), &stream{w: &alone}))
 			require.Equal(t, alone.String(), out[i], "%q", line)
 			known := one.Stats().Malformed == was
-			line = strings.TrimPrefix(line, "\ufeff") // it is no part of a line
+			line = strings.TrimPrefix(line, "\ufeff") // not part of the line
 
 			var parsed format.Line
 			var fields []format.Field
@@ -188,12 +186,12 @@ func FuzzLines(f *testing.F) {
 		stats.Overflow, stats.WithoutClient, stats.WithoutRequest, stats.RoomUnseen = 0, 0, 0, 0 // no rooms were counted this time
 		require.Equal(t, stats, otherStats)
 		if cfg.Mode.String() == "keep" {
-			return // what stands for an address can hold anything
+			return // the replacement of an address can contain anything
 		}
 		given := addressesIn(log)
 		for i := range out {
 			if glued.MatchString(out[i]) {
-				continue // where one pseudonym ends and the next begins is not sure
+				continue // the boundary between two pseudonyms is ambiguous
 			}
 			m := skeleton(out[i]).FindStringSubmatch(guardtest.Latin1(other[i]))
 			require.NotNil(t, m, "%s: %q, but in mode drop %q", cfg.Mode, other[i], out[i])
@@ -205,7 +203,7 @@ func FuzzLines(f *testing.F) {
 				require.NoError(t, err, other[i])
 				if !cfg.Mode.Reversible() {
 					require.True(t, isMasked(a, cfg.Mode.String()), "%s: %s", cfg.Mode, a)
-				} else if a.Is6() { // of IPv4 there are so few that pfx may give one that is there
+				} else if a.Is6() { // there are so few of IPv4 that pfx may yield one of the input
 					require.NotContains(t, given, a, "%q", log)
 				}
 			}
@@ -213,7 +211,7 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// shortReads is a Reader that returns its text in pieces of all sizes.
+// shortReads is a Reader that returns its text in pieces of random sizes.
 type shortReads struct {
 	in string
 	r  *rand.Rand
@@ -228,8 +226,8 @@ func (s *shortReads) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// planted puts addresses into a log, one for each four bytes of the plan: where
-// (two bytes), which and how it is written.
+// planted inserts addresses into a log, one for each four bytes of the plan: the position (two
+// bytes), the address, and its spelling.
 func planted(log string, plan []byte, r *rand.Rand) string {
 	for ; len(plan) >= 4; plan = plan[4:] {
 		at := (int(plan[0])<<8 | int(plan[1])) % (len(log) + 1)
@@ -279,8 +277,8 @@ func planted(log string, plan []byte, r *rand.Rand) string {
 	return log
 }
 
-// leftOver returns an address that the treatment of a line left in it, in mode
-// drop, where there should be none.
+// leftOver returns an address that treatment in mode drop left in a line, "" if there is none,
+// as it should be.
 func leftOver(line, out string, fields []format.Field, known bool, own *regexp.Regexp) string {
 	versions := map[string]int{}
 	if known {
@@ -326,8 +324,8 @@ func leftOver(line, out string, fields []format.Field, known bool, own *regexp.R
 	}
 }
 
-// withoutWrapper cuts off what a log service wrote before the line that became out.
-// The host in it may be an address, and is the server's.
+// withoutWrapper removes the prefix of a log service from out, the treated line. Its host may
+// be an address, which is the server's.
 func withoutWrapper(line, out string) string {
 	for {
 		wrapper := refWrapper.FindString(line)
@@ -344,8 +342,8 @@ var refWrapper = regexp.MustCompile(`^(?:` +
 	`|\d{4}-\d\d-\d\dT[\d:]{8}[^ ]* (?:(?:stdout|stderr) F )?` +
 	`|[^ ]+ +\| )`)
 
-// withoutOwn cuts the server's own value out of what became of a line. An
-// address is the server's only beside one of the client.
+// withoutOwn removes the server's own value from a treated line. An address is the server's only
+// if the client's is there too.
 func withoutOwn(line, out string, own *regexp.Regexp) string {
 	in, now := own.FindStringSubmatch(line), own.FindStringSubmatchIndex(out)
 	if in == nil || now == nil {
@@ -364,8 +362,8 @@ func withoutOwn(line, out string, own *regexp.Regexp) string {
 
 var likeAddress = regexp.MustCompile(`^[][0-9A-Fa-f]*[.:][][0-9A-Fa-f]*[.:][][0-9A-Fa-f.:]*$`)
 
-// addressIn returns a part of a run that netip takes for an address, "" for
-// none. The unspecified address is nobody's.
+// addressIn returns a part of a run that netip parses as an address, "" for none. It ignores
+// the unspecified address.
 func addressIn(run string) string {
 	for i := range run {
 		for k := i + 2; k <= min(len(run), i+45); k++ {
@@ -389,13 +387,12 @@ func addressesIn(log string) map[netip.Addr]bool {
 
 var glued = regexp.MustCompile(`-[0-9a-f.:]*-`)
 
-// skeleton matches what a line of mode drop is in other modes.
+// skeleton returns a regular expression for a line of mode drop as other modes write it.
 func skeleton(line string) *regexp.Regexp {
 	return regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(guardtest.Latin1(line)), "-", "(-|[0-9a-f.:]+)") + "$")
 }
 
-// isMasked reports whether a has no more bits than the mask leaves, or stands
-// for a name.
+// isMasked reports whether a has no bits beyond the mask, or is the pseudonym of a name.
 func isMasked(a netip.Addr, mode string) bool {
 	var bits4, bits6 int
 	fmt.Sscanf(mode, "mask=%d/%d", &bits4, &bits6)

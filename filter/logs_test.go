@@ -15,8 +15,7 @@ import (
 	"hushpipe/filter/treatment"
 )
 
-// everyDay is a calendar on which the recorded logs of all years are kept,
-// under one key.
+// everyDay returns a calendar that keeps the recorded logs of all years, under one key.
 func everyDay() *testCalendar {
 	cal := newCalendar()
 	cal.first = 0
@@ -34,8 +33,8 @@ func formatOf(log string) string {
 	return strings.TrimSuffix(log, ".log")
 }
 
-// TestLogs holds the treatment of the recorded logs, under their own format and
-// under auto, against regular expressions.
+// TestLogs compares the treatment of the recorded logs, under their own format and under auto,
+// with regular expressions.
 func TestLogs(t *testing.T) {
 	t.Parallel()
 	c := testCipher(t, "ipcrypt")
@@ -62,8 +61,7 @@ func TestLogs(t *testing.T) {
 
 var (
 	refSecret = regexp.MustCompile(`([?&](?:` + strings.ReplaceAll(treatment.DefaultRedact, ",", "|") + `)=)[^& "]*`)
-	// What is passed by: time stamps, and escapes that part an address from
-	// what stands before it.
+	// Skipped text: time stamps, and escapes that separate an address from the text before it.
 	refPassed = regexp.MustCompile(guardtest.Stamp.String() + `|%(?:2[0-9a-dA-D]|3[b-fB-F])`)
 	refPeer   = regexp.MustCompile(`^(.*?\[client )([^\]]*)(:\d+\].*)$`)
 )
@@ -93,7 +91,7 @@ func refText(c *pseudonym.Cipher, text string, agent bool) (out string) {
 	return out + string(guardtest.Raw(c, []byte(text[at:]), agent))
 }
 
-// TestWrongFormat: whatever --format says, no address gets through.
+// TestWrongFormat: with any --format, no address gets through.
 func TestWrongFormat(t *testing.T) {
 	t.Parallel()
 	for name, log := range recordedLogs(t) {

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestNames: what is replaced of a malformed line, and what stays.
+// TestNames: which parts of a malformed line are replaced, and which stay.
 func TestNames(t *testing.T) {
 	for _, test := range []struct{ name, line, want string }{
 		{"combined and two numbers", `dsl.example.net - - [22/Nov/2026:07:23:55 +0000] "GET / HTTP/1.1" 200 5 "-" "Mozilla/5.0" 812 1024`,
@@ -79,8 +79,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// planted are names of clients that share no letters with what is around them,
-// so that a piece of three bytes is told.
+// Names of clients that share no letters with the text around them, so that a piece of three
+// bytes can be recognised.
 const clientName, clientName2 = "zqz-198-51-100-7.qzq.zzq", "qqz.zqq.qzz"
 
 var asServer = regexp.MustCompile(`^[-.0-9zq]*(?: -?)?$`)
@@ -115,8 +115,8 @@ var cutFormats = []string{"auto", "combined", "common", "vhost_combined", "vhost
 	`%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %I %O`,
 	`{"time":"%{%FT%T%z}t","remote_ip":"%h","host":"%v","request":"%r","status":"%>s","user_agent":"%{User-Agent}i"}`}
 
-// TestNamesOfCutLines: whatever is left of a line, and whatever --format says, no
-// client's name gets through, and none of its pieces.
+// TestNamesOfCutLines: wherever a line is cut, and with any --format, neither a client's name
+// nor a piece of it gets through.
 func TestNamesOfCutLines(t *testing.T) {
 	for _, spec := range cutFormats {
 		f := New(newConfig(t, spec), newCalendar())
@@ -132,8 +132,8 @@ func TestNamesOfCutLines(t *testing.T) {
 	}
 }
 
-// TestNamesOfLinesInLines: the beginning of a line with another behind it, and with
-// the end of a third one.
+// TestNamesOfLinesInLines: the beginning of a line, followed by another line, or by the end of a
+// third one.
 func TestNamesOfLinesInLines(t *testing.T) {
 	first, second := cutLines(clientName), cutLines(clientName2)
 	for _, spec := range cutFormats {
@@ -141,7 +141,7 @@ func TestNamesOfLinesInLines(t *testing.T) {
 		for a, outer := range first {
 			for b, inner := range second {
 				if pipeOf(a) != pipeOf(b) {
-					continue // no server writes both into one
+					continue // no server writes both to the same pipe
 				}
 				for at := range len(outer) + 1 {
 					if asServer.MatchString(outer[:at]) && (strings.HasPrefix(b, "vhost") || strings.HasPrefix(spec, "vhost")) {
@@ -156,8 +156,8 @@ func TestNamesOfLinesInLines(t *testing.T) {
 	}
 }
 
-// TestNamesOfEndsInLines: the beginning of an error line with the end of another, which
-// goes on anywhere.
+// TestNamesOfEndsInLines: the beginning of an error line, followed by the end of another, cut
+// anywhere.
 func TestNamesOfEndsInLines(t *testing.T) {
 	first, second := cutLines(clientName), cutLines(clientName2)
 	f := New(newConfig(t, "error"), newCalendar())
@@ -180,8 +180,8 @@ func TestNamesOfEndsInLines(t *testing.T) {
 	}
 }
 
-// TestNamesOfEndsOfKeys: the beginning of a JSON line with the end of another, which goes
-// on at a client's key.
+// TestNamesOfEndsOfKeys: the beginning of a JSON line, followed by the end of another, cut at a
+// client's key.
 func TestNamesOfEndsOfKeys(t *testing.T) {
 	outer := cutLines(clientName)["json"]
 	for _, spec := range []string{"auto", "json"} {
@@ -196,8 +196,7 @@ func TestNamesOfEndsOfKeys(t *testing.T) {
 	}
 }
 
-// TestNamesOfLinesThatHoldLines: a line that was written into another, which goes on
-// behind it.
+// TestNamesOfLinesThatHoldLines: a whole line within another.
 func TestNamesOfLinesThatHoldLines(t *testing.T) {
 	first, second := cutLines(clientName), cutLines(clientName2)
 	for _, spec := range []string{"auto", "combined", "json", "error"} {
@@ -220,7 +219,7 @@ func TestNamesOfLinesThatHoldLines(t *testing.T) {
 	}
 }
 
-// TestNamesAllocs: the search takes no memory, and no line more than its share.
+// TestNamesAllocs: the search for names does not allocate, and is bounded for each line.
 func TestNamesAllocs(t *testing.T) {
 	f := New(newConfig(t, "%t|%m"), newCalendar())
 	var lines []byte
@@ -253,7 +252,7 @@ func pipeOf(format string) string {
 	return "access"
 }
 
-// treatedBy is what becomes of a line, "" of one that is too old to be written.
+// treatedBy returns the treated line, "" if it is too old to be written.
 func treatedBy(t testing.TB, f *Filter, line string) string {
 	b := Batch{}
 	f.renew()
@@ -266,8 +265,7 @@ func treatedBy(t testing.TB, f *Filter, line string) string {
 	return string(b.Parts[0].Lines)
 }
 
-// FuzzNames: whatever stands before and behind a place of a client, its name does
-// not come through.
+// FuzzNames: whatever text is before and after a client, its name does not get through.
 func FuzzNames(f *testing.F) {
 	for _, line := range cutLines("client.example") {
 		f.Add(line[:len(line)/3], line[len(line)/3:])
@@ -295,7 +293,7 @@ func FuzzNames(f *testing.F) {
 			line := before + strings.Replace(place, "NAME", clientName, 1) + behind
 			out := treatedBy(t, never, line)
 			require.False(t, nameLeft.MatchString(out), "%q: %q", line, out)
-			// What a name costs is bounded, and each run has three bytes at least.
+			// The cost of a name is bounded, and each run has at least three bytes.
 			require.LessOrEqual(t, len(out), len(line)+40*(7+len(line)/64)+13*len(line), "%q", line)
 		}
 		for spec, f := range filters {

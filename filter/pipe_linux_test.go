@@ -42,8 +42,7 @@ func TestInputsCommit(t *testing.T) {
 	}
 }
 
-// runPipe runs a filter over a pipe that write fills, and returns what it wrote. It
-// leaves nothing in the pipe.
+// runPipe runs a filter on a pipe that write fills, and checks that the pipe is empty then.
 func runPipe(t *testing.T, out Output, write func(w *os.File)) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
@@ -67,12 +66,12 @@ func TestPipeEndsInLine(t *testing.T) {
 	assert.Equal(t, "one\ntw\n", out.lines[guardtest.Today])
 }
 
-// TestPipeLongLine: a line that does not fit into the copy of the pipe is moved out of
-// the pipe, however its bytes lie in the pipe's pages.
+// TestPipeLongLine: a line that does not fit into the copy of the pipe is moved out of the pipe,
+// however its bytes are distributed over the pipe's pages.
 func TestPipeLongLine(t *testing.T) {
 	line := strings.Repeat("x", 700_000) + "\n"
 	text := []byte(line[:1000])
-	defer runtime.KeepAlive(text) // its page stands in the pipe
+	defer runtime.KeepAlive(text) // the pipe refers to its page
 	for name, write := range map[string]func(w *os.File){
 		"at once": func(w *os.File) { io.WriteString(w, line) },
 		"pages of a byte": func(w *os.File) {
@@ -95,7 +94,7 @@ func TestPipeLongLine(t *testing.T) {
 	}
 }
 
-// moody is a Sink that takes its time, or refuses, now and then.
+// moody is a Sink that is sometimes slow, and sometimes refuses lines.
 type moody struct {
 	rnd  *rand.Rand
 	took bytes.Buffer
@@ -116,8 +115,8 @@ func (m *moody) Append(_ civil.Day, lines []byte) (int, error) {
 func (m *moody) Count(civil.Day, [8]byte, []byte) {}
 func (m *moody) Tick() time.Duration              { return time.Minute }
 
-// TestPipeToMoodyDisk: through a pipe and the queue, whatever the disk does, all
-// lines come once and in order, and nothing is left in the pipe.
+// TestPipeToMoodyDisk: whatever the disk does, all lines get through the pipe and the queue,
+// once and in order, and the pipe is empty at the end.
 func TestPipeToMoodyDisk(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var text bytes.Buffer

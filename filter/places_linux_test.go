@@ -6,14 +6,14 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// place is where a client's bytes stand in a line.
+// place is a place in a line for bytes that a client chooses.
 type place struct {
 	name, format, before, after string
 	tokens                      []string
 }
 
-// textTokens are what patterns of a text are made of. <4>, <6>, <d> and <h> are another
-// address, one with dashes, or name, each time.
+// textTokens are the tokens of patterns in texts. <4>, <6>, <d> and <h> are replaced by a new
+// IPv4 address, IPv6 address, address with dashes, or host name each time.
 var textTokens = []string{
 	":", "::1", ":::1", "1", "1.", ".", "1.1.1.1", "a", "g", ",", "=", ";", "&", "/", " ", `\"`, `\\`, `\x3a`, `\x`, "%", "%3A", "%2E", "%25", "%2", "%3D", "%3",
 	`\u003a`, `\u00`, "[", "]", "{", "}", `"`, "token=", "for=", "S", "-", "?", "<4>", "<6>", "<h>", "%EF%B7%BA", "ｱ", "Σ", "%CC%81", "\u0301", "\u0316", "ᄀ", "ᅡ", "가", "İ", "ä", "ﷺ", "㌀", "%C3", "12:34:56", "2026-11-22", "'", "Name/", "0", "://", " - ", " HTTP/1.1", "::ffff:", "100::", "\x00",
@@ -26,8 +26,7 @@ var keyTokens = []string{`"a":1,`, `"":"",`, `"ip":1,`, `"ip":"a",`, `"ip":"::1"
 
 const tail = ` - - ` + stampText + ` "GET / HTTP/1.1" 200 5`
 
-// places are where a client's bytes come to stand, and where they are when lines were
-// written into each other.
+// places are all places for a client's bytes, including those in glued lines.
 var places = []place{
 	{"client", "auto", "", tail, textTokens},
 	{"client-named", "combined", "", tail + ` "-" "-"`, textTokens},
@@ -69,7 +68,8 @@ var places = []place{
 	{"line-dated", "auto", "192.0.2.1 - - " + stampText + ` "GET /`, "", textTokens},
 }
 
-// TestDashedInLines: in each field that is looked at for addresses, and in malformed lines.
+// TestDashedInLines: addresses with dashes are replaced in each field that is searched for
+// addresses, and in malformed lines.
 func TestDashedInLines(t *testing.T) {
 	const name = "ec2-198-51-100-7"
 	for i := range places {

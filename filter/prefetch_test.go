@@ -12,8 +12,8 @@ import (
 	"hushpipe/format/machine"
 )
 
-// TestPrefetch: lines that follow each other become what each one becomes alone,
-// whatever they begin with.
+// TestPrefetch: lines are treated the same one after the other as each alone, whatever they
+// begin with.
 func TestPrefetch(t *testing.T) {
 	var lines []string
 	for _, name := range []string{"combined", "common", "vhost_combined", "json"} {
@@ -40,7 +40,7 @@ func TestPrefetch(t *testing.T) {
 	}
 }
 
-// TestPrefetchedHash: the hash that is computed ahead is the one that the client is found by.
+// TestPrefetchedHash: the hash that is computed ahead is the one that finds the client.
 func TestPrefetchedHash(t *testing.T) {
 	f := New(newConfig(t, "auto"), newCalendar())
 	f.guard.Cipher = testCipher(t, "ipcrypt")
@@ -50,7 +50,7 @@ func TestPrefetchedHash(t *testing.T) {
 		_, rest = f.delims.Cut(rest)
 		f.prefetch(rest)
 		assert.Equal(t, want, f.hash)
-		if f.delims.Ahead >= 0 { // else by the line itself, on a processor without vectors
+		if f.delims.Ahead >= 0 { // not on a processor without vectors
 			want = clientHash{machine.Sum([]byte("192.0.2.1")), len("192.0.2.1")}
 		}
 		assert.Equal(t, want.end, f.nextHash.end)

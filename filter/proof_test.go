@@ -32,8 +32,8 @@ func proofOf(t testing.TB, cfg Config, late format.Parser, modes ...string) *Pro
 
 var proofModes = []string{"ipcrypt", "pfx", "mask=24/48", "drop", "keep"}
 
-// TestProofOfLogs: in what a Filter has written nothing is left to do, and in each mode
-// but keep in what it reads there is.
+// TestProofOfLogs: lines that a Filter has written are not in doubt. Raw lines are, in each mode
+// except keep.
 func TestProofOfLogs(t *testing.T) {
 	t.Parallel()
 	logs := recordedLogs(t)
@@ -77,17 +77,17 @@ func TestProofOfLogs(t *testing.T) {
 	}
 }
 
-// TestUnfit: of many lines those are named in which something is left to do, also where others
-// were left out or are of another day.
+// TestUnfit: Unfit finds the lines in doubt among many, even if others were left out or are of
+// another day.
 func TestUnfit(t *testing.T) {
 	t.Parallel()
 	const (
 		clean = `- - - [22/Nov/2026:07:23:55 +0000] "GET /%d HTTP/1.1" 200 5 "-" "-"` + "\n"
 		raw   = `192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "-" "-"` + "\n"
 		old   = `- - - [21/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "-" "-"` + "\n"
-		other = "what is this\n" // left out, as a stream that lists its fields has no place for it
+		other = "what is this\n" // left out by a stream that lists its fields
 	)
-	const many = 1000 // more than are treated at once where some were left out
+	const many = 1000 // more than fit in pieceSize
 	for name, lines := range map[string]map[int]string{
 		"none": {}, "the first": {0: raw}, "the last": {many - 1: raw}, "some": {17: raw, 18: raw, 900: raw},
 		"of an earlier day": {500: old, 900: raw}, "left out": {0: other, 300: raw, 301: other}, "one that was left out between others": {3: raw, 4: other, 5: raw},
@@ -119,8 +119,8 @@ func TestUnfit(t *testing.T) {
 	}
 }
 
-// FuzzProof: whatever stands in a log, nothing is wrong with what a Filter made of it, also
-// after the lines of a person were falsified. No client can make an audit say otherwise.
+// FuzzProof: for any log, the lines that a Filter writes are not in doubt, also after the lines
+// of a person were falsified. So no client can make an audit report a fault.
 func FuzzProof(f *testing.F) {
 	logs := recordedLogs(f)
 	for i, s := range lineSpecs {
@@ -146,7 +146,7 @@ func FuzzProof(f *testing.F) {
 		}
 		f.Add(uint8(0), uint8(3), line)
 	}
-	// Read anew, a version stands behind a pseudonym, and a name where GET does.
+	// When parsed again, a version follows a pseudonym, and GET is taken for a name.
 	f.Add(uint8(2), uint8(2), `::23:55 +0040] "GET http://.9210.2.9:80/a?b HTTP/1.1" 200 5 "http://19.b2.0M2.9/" "a.192.0.2.1.b/24.2.1.2"`)
 	// Under pfx, its pseudonym has fewer digits than that of any real address.
 	f.Add(uint8(2), uint8(0xba), "1 - - [22/Nov/2026%:07:23:55 +0000] \"G\xff\xff\xff\x7fa HTT")
@@ -207,7 +207,7 @@ func FuzzProof(f *testing.F) {
 	})
 }
 
-// falsifyFirst falsifies a line of the first address in it.
+// falsifyFirst falsifies a line for the first address in it.
 func falsifyFirst(t *testing.T, cfg Config, key *pseudonym.Key, line []byte) {
 	var found []pseudonym.Addr
 	reread.Pseudonyms(line, func(a pseudonym.Addr) { found = append(found, a) })

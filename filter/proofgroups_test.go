@@ -21,8 +21,8 @@ import (
 
 type groupPlan struct{ format, fields, group, written string }
 
-// groupPlans are streams with groups: the format of the input, fields, what they are grouped
-// by, and the format of the lines that are written.
+// groupPlans are streams with groups: the format of the input, the fields, the fields that
+// define groups, and the format of written lines.
 var groupPlans = []groupPlan{
 	{"combined", `client = "mask=24/48", user = "words=2", time = "keep", url = "keep"`, `"client", "user"`, ""},
 	{"combined", `client = "mask=24/48", user = "keep", time = "keep", url = "path", status = "keep", agent = "keep"`, `"client"`, ""},
@@ -38,8 +38,8 @@ var groupPlans = []groupPlan{
 	{"error", `client = "mask=24/48", time = "keep", level = "keep", message = "keep"`, `"client"`, ""},
 }
 
-// heldLines returns what a stream of such a policy holds back of a log, and the Proof of
-// lines that were released, whose groups are those that open says.
+// heldLines returns the lines of a log that the stream of groupPlans[i] holds back, and a Proof
+// for released lines. open reports which groups are open.
 func heldLines(t testing.TB, i int, log string, open func(pseudonym.Group) bool) (held []string, p *Proof) {
 	t.Helper()
 	of := groupPlans[i]
@@ -73,13 +73,14 @@ func heldLines(t testing.TB, i int, log string, open func(pseudonym.Group) bool)
 	return held, p
 }
 
-// checkGroups compares the groups of lines with those that are found in what was written.
+// checkGroups compares the groups of lines with the groups that a Proof finds for the written
+// lines.
 func checkGroups(t *testing.T, plan int, log string) (n int) {
 	var asked []pseudonym.Group
 	held, p := heldLines(t, plan, log, func(g pseudonym.Group) bool { asked = append(asked, g); return false })
 	for _, text := range held {
 		if text == "" || strings.Contains(text, pseudonym.NoClient) && strings.Contains(groupPlans[plan].group, "client") {
-			continue // by a name, nobody is told apart: it is never released
+			continue // a name does not tell people apart, so the line is never released
 		}
 		group, ok := pseudonym.ParseGroup([]byte(text[:groupPrefix-1]))
 		require.True(t, ok)
@@ -87,7 +88,7 @@ func checkGroups(t *testing.T, plan int, log string) (n int) {
 		asked = asked[:0]
 		doubt := p.Group(line)
 		if doubt == treatment.Groupless {
-			continue // nobody is blamed
+			continue // an unknown group is not a fault
 		}
 		n++
 		require.Equal(t, treatment.Closed, doubt, "%s: %q", groupPlans[plan].fields, line)
@@ -101,7 +102,7 @@ func checkGroups(t *testing.T, plan int, log string) (n int) {
 	return n
 }
 
-// TestGroupsOfWritten: of which group a line is shows in what was written of it.
+// TestGroupsOfWritten: the group of a line can be found from the written line.
 func TestGroupsOfWritten(t *testing.T) {
 	t.Parallel()
 	logs := recordedLogs(t)
@@ -123,8 +124,8 @@ func TestGroupsOfWritten(t *testing.T) {
 	}
 }
 
-// FuzzGroupsOfWritten: whatever stands in a log, no client can make an audit find another
-// group in what was written than the line was held for.
+// FuzzGroupsOfWritten: for any log, an audit finds no other group for a written line than the
+// one that the line was held for. So no client can make it report a fault.
 func FuzzGroupsOfWritten(f *testing.F) {
 	for i, of := range groupPlans {
 		for _, s := range lineSpecs {
@@ -154,8 +155,8 @@ func FuzzGroupsOfWritten(f *testing.F) {
 	})
 }
 
-// TestHandMadeLines: what somebody puts into a file is of the group that it looks like, and
-// of no other: not by case, by another spelling, or by a second name.
+// TestHandMadeLines: a line that was written by hand has the group of the values in it. Case,
+// escapes or a second name do not put it into another line's group.
 func TestHandMadeLines(t *testing.T) {
 	t.Parallel()
 	const (

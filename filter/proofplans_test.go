@@ -20,8 +20,8 @@ import (
 // proofPlan is a stream that lists its fields.
 type proofPlan struct {
 	format, fields string
-	written        string // the format of the lines that are written; "": that of the input
-	proxies        string // that are trusted
+	written        string // the format of written lines; "": that of the input
+	proxies        string // trusted proxies
 }
 
 var proofPlans = []proofPlan{
@@ -46,7 +46,7 @@ var proofPlans = []proofPlan{
 	{`%h %l %u %t \"%r\" %>s %b \"%{X-Forwarded-For}i\"`, `client = "drop", time = "keep", url = "keep"`, "", `"10.0.0.0/8", "192.0.2.53"`},
 }
 
-// plannedLines is what such a stream writes of a log, and the Proof of that.
+// plannedLines returns what the stream of proofPlans[i] writes of a log, and a Proof for it.
 func plannedLines(t testing.TB, i int, log string) (lines string, p *Proof, cfg Config) {
 	t.Helper()
 	of := proofPlans[i]
@@ -70,8 +70,8 @@ func plannedLines(t testing.TB, i int, log string) (lines string, p *Proof, cfg 
 	return got["a"], NewProof(cfg, nil, pseudonym.NewProof(&key, []pseudonym.Mode{cfg.Mode}), math.MinInt32), cfg
 }
 
-// TestProofOfUsersInJSON: where the status is left out, nobody sees any more which users
-// were passwords. Those that are left are no fault.
+// TestProofOfUsersInJSON: if the status is left out, it is unknown which users were passwords.
+// Remaining users are no fault then.
 func TestProofOfUsersInJSON(t *testing.T) {
 	i := slices.IndexFunc(proofPlans, func(of proofPlan) bool {
 		return of.format == "json" && strings.Contains(of.fields, "words=2")

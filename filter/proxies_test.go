@@ -19,8 +19,8 @@ const (
 	proxyRequest = ` [22/Nov/2026:07:23:55 +0000] "GET /http-bind?room=r HTTP/1.1" 200`
 )
 
-// proxied are lines behind the proxies 10.0.0.0/8 and 198.51.100.0/24, and who counts:
-// the addresses of a line are replaced whoever that is.
+// proxied are lines behind the proxies 10.0.0.0/8 and 198.51.100.0/24, and the clients that
+// count. All addresses of a line are replaced, whichever counts.
 var proxied = []struct{ name, format, line, client string }{
 	{"from the proxy", viaHeader, `10.0.0.1 - -` + proxyRequest + ` 5 "192.0.2.1"`, "192.0.2.1"},
 	{"past the proxy", viaHeader, `203.0.113.9 - -` + proxyRequest + ` 5 "192.0.2.1"`, "203.0.113.9"},
@@ -95,8 +95,8 @@ func TestProxies(t *testing.T) {
 			assert.NotContains(t, lines[0], address)
 		}
 
-		// Of the line, no more differs from what becomes of it without than what is struck
-		// out, since the client counted is beyond the bounds of a list.
+		// Without proxies the treated line is the same, except for what is struck out because
+		// the counted client is beyond the bounds of a list.
 		opt.Proxies = false
 		cfg := newConfig(t, "common")
 		cfg.Parser, _ = format.NewWith(spec, time.UTC, opt)
@@ -159,7 +159,7 @@ func TestProxyNetworks(t *testing.T) {
 	}
 }
 
-// A format in which no line can say who asked and for whom is refused.
+// A format is refused if it lacks the peer or a forwarded list, or does not separate them.
 func TestProxiesRefused(t *testing.T) {
 	for _, tt := range []struct{ format, reason string }{
 		{"combined", "the format has no list of clients (such as %{X-Forwarded-For}i)"},
@@ -174,7 +174,8 @@ func TestProxiesRefused(t *testing.T) {
 	}
 }
 
-// The client is found in a time that grows with the list, however many networks there are.
+// BenchmarkProxies: the time to find the client depends on the length of the list, and not on
+// the number of networks.
 func BenchmarkProxies(b *testing.B) {
 	var nets []string
 	for i := range 100 {

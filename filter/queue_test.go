@@ -19,8 +19,8 @@ import (
 
 var errRefused = errors.New("refused")
 
-// sink is a Sink that notes what it is told. take says how many bytes of the
-// lines it takes; nil: all.
+// sink is a Sink that records its calls. take returns how many bytes of the lines it accepts;
+// nil: all.
 type sink struct {
 	take  func(lines []byte) (int, error)
 	count func()
@@ -84,8 +84,8 @@ func put(t *testing.T, q *Queue, lines, records string) {
 	require.NoError(t, q.Put(b))
 }
 
-// inBubble runs a test in a bubble, whose clock stands still while anything runs:
-// what it measures is what the queue waits for, whatever else the machine does.
+// inBubble runs a test in a synctest bubble. Its clock stands still while any goroutine runs, so
+// the test measures only the waits of the queue, whatever else the machine does.
 func inBubble(t *testing.T, name string, test func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
@@ -132,8 +132,8 @@ func TestQueueRefused(t *testing.T) {
 	assert.Zero(t, q.Dropped())
 }
 
-// TestQueueFull: while the sink refuses, what finds no room is dropped and
-// counted; the records are not. Nothing is kept of a batch that has none.
+// TestQueueFull: while the sink refuses lines, batches that do not fit are dropped and their
+// lines counted, but their records are kept. A batch without records is dropped as a whole.
 func TestQueueFull(t *testing.T) { synctest.Test(t, testQueueFull) }
 
 func testQueueFull(t *testing.T) {
@@ -164,7 +164,7 @@ func testQueueFull(t *testing.T) {
 	assert.True(t, s.counted("last"), "the counts need what was dropped as well")
 }
 
-// TestQueueSlow: while the sink takes lines, the reader waits.
+// TestQueueSlow: the reader waits as long as the sink accepts lines.
 func TestQueueSlow(t *testing.T) { synctest.Test(t, testQueueSlow) }
 
 func testQueueSlow(t *testing.T) {
@@ -197,8 +197,8 @@ func testQueueSlow(t *testing.T) {
 	assert.Zero(t, q.Dropped())
 }
 
-// TestQueueHanging: where a call of the sink does not return, the reader goes
-// on, and so does the sink, by itself, once it does.
+// TestQueueHanging: while a call of the sink hangs, the reader goes on. Once the call returns, so
+// does the writer, by itself.
 func TestQueueHanging(t *testing.T) {
 	for _, call := range []string{"append", "count", "tick"} {
 		inBubble(t, call, func(t *testing.T) {
@@ -236,7 +236,7 @@ func TestQueueHanging(t *testing.T) {
 
 			close(release)
 			synctest.Wait()
-			for range 20 { // room again
+			for range 20 { // there is room again
 				put(t, q, "z\n", "")
 			}
 			q.Close(context.Background())
@@ -246,7 +246,7 @@ func TestQueueHanging(t *testing.T) {
 	}
 }
 
-// TestQueueTick: what is due is done also while there is always more to write.
+// TestQueueTick: Tick is called in time even if there is always more to write.
 func TestQueueTick(t *testing.T) {
 	ticks, writing, release := 0, make(chan struct{}, 10), make(chan struct{})
 	s := &sink{}
@@ -273,7 +273,7 @@ func TestQueueTick(t *testing.T) {
 	assert.Less(t, seen[1], seen[2])
 }
 
-// TestQueueEarlyTick: the first lines bring a tick after a moment, others none.
+// TestQueueEarlyTick: only the first lines cause an early Tick.
 func TestQueueEarlyTick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ticks []time.Duration
@@ -333,8 +333,7 @@ func TestQueueClose(t *testing.T) {
 
 func impatient() bool { return false }
 
-// TestQueueWait: the reader commits what is written, and goes on where it will
-// not be soon.
+// TestQueueWait: Wait returns when everything is written, or when that takes too long.
 func TestQueueWait(t *testing.T) {
 	inBubble(t, "written", func(t *testing.T) {
 		s := &sink{}
@@ -411,10 +410,9 @@ func TestQueueWait(t *testing.T) {
 	})
 }
 
-// TestQueueFaults: whatever a disk does for 10 s, the reader, which puts a
-// batch every 10 ms and waits for it, is never held up for longer than stall;
-// when it is over, all is written that had room, in its order, and the rest is
-// counted.
+// TestQueueFaults: a disk has a fault for 10 s. The reader, which puts a batch every 10 ms and
+// waits for it, never waits longer than stall. After the fault, all batches that had room are
+// written in order, and the others are counted.
 func TestQueueFaults(t *testing.T) {
 	const long = 10 * time.Second
 	enough, little := 1<<20, 10_000
@@ -424,7 +422,7 @@ func TestQueueFaults(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		bound int
-		take  func(lines []byte) (int, error) // while the fault lasts
+		take  func(lines []byte) (int, error) // during the fault
 	}{
 		{"no space", enough, refusing(unix.ENOSPC)},
 		{"no space, buffer full", little, refusing(unix.ENOSPC)},
@@ -494,8 +492,8 @@ func TestQueueFaults(t *testing.T) {
 	}
 }
 
-// TestPatientPut: an archive waits for a disk that refuses, however long, until
-// it is told to end.
+// TestPatientPut: for an archive, Put waits for a disk that refuses lines until patient reports
+// false.
 func TestPatientPut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var refuses, patient atomic.Bool

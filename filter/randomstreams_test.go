@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRandomStreams compares what the streams of random policies write with a plain reading
-// of the policy's words: strings and regular expressions, and net/netip.
+// TestRandomStreams compares what the streams of random policies write with a simple
+// implementation of policies by strings, regular expressions and net/netip.
 func TestRandomStreams(t *testing.T) {
 	for seed := range uint64(150) {
 		rnd := rand.New(rand.NewPCG(seed, 21))
@@ -71,7 +71,7 @@ func (l randomLine) parts() (method, path, query string, hasQuery bool) {
 	return words[0], path, query, hasQuery
 }
 
-// condition is a key of where or unless with its values.
+// condition is one key of where or unless, with its values.
 type condition struct {
 	key    string
 	values []string
@@ -122,7 +122,7 @@ func (c condition) holds(l randomLine) bool {
 	})
 }
 
-// randomStream is a stream: conditions, and what becomes of each field.
+// randomStream is a stream: its conditions, and the treatment of each field.
 type randomStream struct {
 	where, unless []condition
 	fields        map[string]string
@@ -196,7 +196,7 @@ func (s randomStream) fits(l randomLine) bool {
 	return len(s.unless) == 0
 }
 
-// treat is what the stream keeps of a line.
+// treat returns what the stream keeps of a line.
 func (s randomStream) treat(l randomLine) randomLine {
 	out := randomLine{client: "-", user: "-", time: "-", request: "-", status: "-", size: "-", referer: "-", agent: l.agent}
 	word, value, _ := strings.Cut(s.fields["client"], "=")

@@ -60,9 +60,8 @@ func newReplay(t testing.TB, cfg Config, spec string, workers int, cal Calendar)
 	return NewReplay(cfg, parsers, cal)
 }
 
-// manyDaysLog is a log of several days, two of them past the retention, with
-// rooms, clients, lines in no format, empty ones, one of 600 KiB, and one that is
-// too long.
+// manyDaysLog returns a log of several days, two of them past the retention, with rooms,
+// clients, malformed lines, empty lines, a line of 600 KiB, and one that is too long.
 func manyDaysLog(lines int) string {
 	var b strings.Builder
 	for i := range lines {
@@ -83,8 +82,8 @@ func manyDaysLog(lines int) string {
 	return b.String()
 }
 
-// TestReplayIsFilter: whatever the number of workers, and however the log is
-// cut into files, what comes out is what one Filter makes of it.
+// TestReplayIsFilter: for any number of workers, and however the log is split into files, the
+// output is that of one Filter.
 func TestReplayIsFilter(t *testing.T) {
 	log := manyDaysLog(12_000)
 	third := len(log) / 3
@@ -124,7 +123,7 @@ func testReplayIsFilter(t *testing.T, log string, cuts []string, limits rooms.Li
 	}
 }
 
-// pairs are the records but for those of Overflow, which bear a random number.
+// pairs returns the records, except for those of overflow, which have a random number.
 func pairs(records string) (list []string) {
 	for ; len(records) > 0; records = records[rooms.RecordSize:] {
 		if !strings.HasPrefix(records, strings.Repeat("\x00", 12)) {
@@ -134,7 +133,7 @@ func pairs(records string) (list []string) {
 	return list
 }
 
-// TestReplayDays: the days that lines go to are known beforehand.
+// TestReplayDays: Days finds the days that Run assigns lines to.
 func TestReplayDays(t *testing.T) {
 	log := manyDaysLog(3000)
 	found := map[civil.Day]calendar.Placement{}
@@ -148,7 +147,7 @@ func TestReplayDays(t *testing.T) {
 	assert.Equal(t, map[civil.Day]calendar.Placement{guardtest.Today: calendar.Open, guardtest.Today - 1: calendar.Open, guardtest.Today - 2: calendar.Open,
 		civil.NewDay(2015, 5, 17): calendar.Expired, civil.NewDay(2015, 5, 18): calendar.Expired}, found)
 
-	// The date of a line in no format proves nothing.
+	// The date of a malformed line proves nothing.
 	boom := errors.New("boom")
 	clash := func(day civil.Day, placement calendar.Placement) error { return boom }
 	r = newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
@@ -165,8 +164,8 @@ func TestFindDays(t *testing.T) {
 	assert.Equal(t, want, f.findDays(nil, []byte(short+combinedLine+"\n")))
 }
 
-// TestReplayFaults: what a file holds before its fault is treated, its last line
-// ends there, and the other files go on.
+// TestReplayFaults: the part of a file before its fault is treated, its last line ends there, and
+// the other files are treated too.
 func TestReplayFaults(t *testing.T) {
 	files := openFiles(t, "a\nb", "c\nd\n"+strings.Repeat("x", 10), "e\n", "f\n")
 	path := files[1].Name()
@@ -182,8 +181,8 @@ func TestReplayFaults(t *testing.T) {
 	assert.Equal(t, "a\nbc\nd\nxxxxxxxxxx\ne\nf\n", out.lines[guardtest.Today])
 }
 
-// TestReplayChanged: a file that is another one when its turn comes ends the run:
-// what was put is a beginning of the input, up to its last whole line.
+// TestReplayChanged: a file that was replaced before it is read ends the run. The lines that were
+// put are a prefix of the input, up to its last whole line.
 func TestReplayChanged(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
 		"no longer exists":             os.Remove,
@@ -209,8 +208,8 @@ func TestReplayChanged(t *testing.T) {
 	assert.Equal(t, "a\nb\n", out.lines[guardtest.Today], "a live log has grown")
 }
 
-// TestReplayEnds: an error of the output and the end of the context end it, and
-// what was put is a beginning of the input.
+// TestReplayEnds: an error of the output, and the end of the context, end the run. The lines that
+// were put are a prefix of the input.
 func TestReplayEnds(t *testing.T) {
 	boom := errors.New("boom")
 	log := manyDaysLog(12_000)
@@ -223,7 +222,7 @@ func TestReplayEnds(t *testing.T) {
 	defer wr.Close()
 	stdin, err := archive.Open("-", rd)
 	require.NoError(t, err)
-	files := append(openFiles(t, "a\n", log+"c\n"), stdin) // which never ends
+	files := append(openFiles(t, "a\n", log+"c\n"), stdin) // stdin never ends
 	r = newReplay(t, newConfig(t, "auto"), "auto", 2, newCalendar())
 	out := &canceling{cancel: cancel}
 	assert.Equal(t, context.Canceled, r.Run(ctx, archive.NewReader(files, 2), out))
@@ -231,7 +230,7 @@ func TestReplayEnds(t *testing.T) {
 	assert.Equal(t, 1, out.puts)
 }
 
-// failing is an Output that takes nothing.
+// failing is an Output whose Put fails.
 type failing struct {
 	*collector
 	err error
@@ -239,7 +238,7 @@ type failing struct {
 
 func (f failing) Put(*Batch) error { return f.err }
 
-// canceling is an Output that ends the run.
+// canceling is an Output that cancels the context of the run.
 type canceling struct {
 	collector
 	cancel func()
@@ -254,7 +253,7 @@ func (c *canceling) Put(b *Batch) error {
 	return c.collector.Put(b)
 }
 
-// TestReplayPanics: a line that makes the program panic is left out.
+// TestReplayPanics: a line that causes a panic is left out.
 func TestReplayPanics(t *testing.T) {
 	cfg := keeping(newConfig(t, "common"))
 	r := NewReplay(cfg, []format.Parser{brittle{cfg.Parser}, brittle{newConfig(t, "common").Parser}}, newCalendar())
@@ -264,7 +263,7 @@ func TestReplayPanics(t *testing.T) {
 	assert.EqualValues(t, 1, r.Stats().Failed)
 }
 
-// TestDeferredAllocs: a worker and the orderedDedup allocate nothing for a line.
+// TestDeferredAllocs: a worker and the orderedDedup do not allocate for a line.
 func TestDeferredAllocs(t *testing.T) {
 	cfg := newConfig(t, "auto")
 	sums := newOrderedDedup(cfg.Limits, 1)

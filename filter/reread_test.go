@@ -29,9 +29,9 @@ func formatParser(t testing.TB, spec string) format.Parser {
 	return p
 }
 
-// checkFalsified: whoever is taken for the client of a pseudonymised line, what is made of
-// the line is as long and has the same fields at the same places, with the same numbers
-// and times, and holds the address no more.
+// checkFalsified falsifies a pseudonymised line for its first four addresses in turn. Each result
+// must have the same length, the same fields at the same places, and the same numbers and times,
+// but not the address.
 func checkFalsified(t testing.TB, spec, mode string, line []byte) {
 	c := testCipher(t, mode)
 	parser := formatParser(t, spec)
@@ -60,7 +60,7 @@ func checkFalsified(t testing.TB, spec, mode string, line []byte) {
 		for i := range was.Fields {
 			a, b := was.Fields[i], is.Fields[i]
 			require.Equal(t, []int{a.Start, a.End}, []int{b.Start, b.End}, "%q\nbecame\n%q", line, got)
-			// Digits at the end of an address are read as a port in some lines.
+			// In some lines, digits at the end of an address are parsed as a port.
 			ofAddr := slices.ContainsFunc(spans, func(s span) bool { return s.start < a.Start && a.End == s.end })
 			if a.Kind == format.Plain && b.Kind == format.Plain && !ofAddr {
 				require.Equal(t, line[a.Start:a.End], got[b.Start:b.End])
@@ -86,14 +86,14 @@ func TestFalsifyLogs(t *testing.T) {
 	}
 }
 
-// TestFalsifyPorts: no address ends in what may be read as a port if the one in whose
-// place it stands does not, nor the other way round.
+// TestFalsifyPorts: a replacement ends in digits that may be parsed as a port if and only if the
+// address that it replaces does.
 func TestFalsifyPorts(t *testing.T) {
 	for _, line := range []string{
 		`[2026-11-22 07:23:55.054538] [:error] [pid 9:tid 8] [client d207:91a0:5bc1:c43f:e05:dd67:9cc4:8f90:443] [client 100::8149:b454:17ab:5acd] ModSecurity: Warning. [uri "/x"]`,
 		`[2026-11-22 07:23:55.054538] [:error] [pid 9:tid 8] [client d207:91a0:5bc1:c43f:e05:dd67:9cc4:8f90:443] [client 100::8149:b454:17ab:5123] ModSecurity: Warning. [uri "/x"]`,
 	} {
-		for range 60 { // one in seven ended in digits alone
+		for range 60 { // one in seven would end in digits only
 			checkFalsified(t, "auto", "ipcrypt", []byte(line))
 		}
 	}
@@ -124,9 +124,8 @@ func FuzzFalsify(f *testing.F) {
 	})
 }
 
-// TestRevealedLogs turns the recorded logs back. What comes out is the log
-// under --ip keep: the secrets stay away, and addresses are spelled in the
-// canonical way. What had become a hash stays one.
+// TestRevealedLogs reveals the recorded logs. The result is the log under --ip keep: secrets
+// remain struck out, addresses have their canonical spelling, and hashes remain hashes.
 func TestRevealedLogs(t *testing.T) {
 	for name, log := range recordedLogs(t) {
 		for _, mode := range []string{"ipcrypt", "pfx"} {
@@ -145,7 +144,7 @@ func TestRevealedLogs(t *testing.T) {
 						hashes++
 						continue
 					}
-					if strings.Contains(line, ".c.1.101") { // digits stand beside the pseudonym
+					if strings.Contains(line, ".c.1.101") { // digits are next to the pseudonym
 						continue
 					}
 					got, _, _ := reread.AppendRevealed(nil, []byte(line), c.Cipher, all)

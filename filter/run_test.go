@@ -21,7 +21,7 @@ import (
 	"hushpipe/format/civil"
 )
 
-// TestRunReads: how the input is cut into reads does not matter.
+// TestRunReads: the sizes of the reads do not matter.
 func TestRunReads(t *testing.T) {
 	log := recordedLogs(t)["combined.log"]
 	log = strings.TrimSuffix(log[:strings.Index(log, "192.0.2.247")+3000], "\n")
@@ -45,8 +45,7 @@ func TestRunReads(t *testing.T) {
 	}
 }
 
-// script is a Reader that returns one piece a Read, and looks at what has come
-// out before each.
+// script is a Reader that returns one piece per Read, and calls before each time.
 type script struct {
 	pieces []string
 	before func(read int)
@@ -66,7 +65,7 @@ func (s *script) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestNothingHeldBack: when the reader waits, all whole lines have gone out.
+// TestNothingHeldBack: when the reader waits for input, it has put all whole lines.
 func TestNothingHeldBack(t *testing.T) {
 	var out collector
 	f := New(keeping(newConfig(t, "common")), newCalendar())
@@ -106,8 +105,7 @@ type refusing struct {
 
 func (r *refusing) Put(*Batch) error { return r.err }
 
-// TestRunLongLines: lines of many sizes, at the border of what is read at once
-// and of what a line may have.
+// TestRunLongLines: lines of many sizes, around the size of a read and the longest line.
 func TestRunLongLines(t *testing.T) {
 	for _, size := range []int{readSize - 1, readSize, readSize + 1, MaxLine - 1, MaxLine, MaxLine + 1, 3 * MaxLine} {
 		kept := min(size, MaxLine)
@@ -141,8 +139,8 @@ func (b brittle) Parse(line []byte, out *format.Line) bool {
 	return b.Parser.Parse(line, out)
 }
 
-// TestPanic: a line that brings the program down is left out; it would come
-// again with the next process.
+// TestPanic: a line that causes a panic is left out. If it ended the process, the next one would
+// read it again.
 func TestPanic(t *testing.T) {
 	cfg := newConfig(t, "auto")
 	cfg.Parser = brittle{cfg.Parser}
@@ -160,7 +158,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// A line that was written before the program panicked is not left out; its day is marked.
+// A line that was written before the panic is not left out; its day is marked.
 func TestPanicWhileCounting(t *testing.T) {
 	f, b := New(newConfig(t, "combined"), newCalendar()), &Batch{}
 	f.renew()
@@ -177,7 +175,7 @@ func TestPanicWhileCounting(t *testing.T) {
 	assert.EqualValues(t, 1, read.RecordedOverflow())
 }
 
-// What cannot be cut into lines is left out, and ends.
+// Input that cannot be cut into lines is left out, and the run ends.
 func TestPanicWhileCutting(t *testing.T) {
 	f, b := New(newConfig(t, "combined"), newCalendar()), &Batch{}
 	f.renew()
@@ -203,10 +201,9 @@ func TestCutLine(t *testing.T) {
 	assert.Empty(t, cutLine([]byte(strings.Repeat("1", MaxLine+1))))
 }
 
-// keeper is a CommitReader of pieces: Read returns one of them, and Ready is true
-// where fresh says so.
+// keeper is a CommitReader of pieces. Read returns one of them, and Ready reports fresh.
 type keeper struct {
-	rest   string // of the piece that is read
+	rest   string // of the current piece
 	pieces []string
 	fresh  func(read int) bool
 	read   int
@@ -250,21 +247,20 @@ func (k *keeper) Commit(n int) error {
 	return nil
 }
 
-// logged is an Output that notes what is asked of it. Its writer commits as that
-// of a Queue does.
+// logged is an Output that records its calls. Its writer commits like that of a Queue.
 type logged struct {
 	collector
 	log     *[]string
 	writer  writer
-	batches []*Batch // that are not written
+	batches []*Batch // not written yet
 }
 
-// writer says when batches are written.
+// writer is when batches are written.
 type writer uint8
 
 const (
 	atOnce writer = iota
-	inTime        // once they are waited for
+	inTime        // during Wait
 	late
 )
 
@@ -290,9 +286,9 @@ func (l *logged) Wait(func() bool) {
 	}
 }
 
-// TestRunCommits: the writer commits each batch once it is written, so that a
-// kill makes one batch stand twice at most. It is not waited for as long as there
-// is more to read; else the reader commits what it has not, however late it is.
+// TestRunCommits: the writer commits each batch once it is written, so that after a kill at most
+// one batch is written twice. The reader does not wait for it while there is more to read;
+// otherwise the reader commits the rest, however late the writer is.
 func TestRunCommits(t *testing.T) {
 	always := func(int) bool { return true }
 	never := func(int) bool { return false }
@@ -329,7 +325,7 @@ func TestRunCommits(t *testing.T) {
 	}
 }
 
-// TestRunCommitsAll: also what is left out of a line that is too long.
+// TestRunCommitsAll: all input is committed, including the bytes cut off a line that is too long.
 func TestRunCommitsAll(t *testing.T) {
 	var log []string
 	var pieces []string
@@ -358,8 +354,8 @@ func TestRunCommitsAll(t *testing.T) {
 	}
 }
 
-// TestRunReadsLessOfWhatIsCostly: the first read is small, and the next ones are as
-// large as their lines are cheap.
+// TestRunReadsLessOfWhatIsCostly: the first read is small. The cheaper the lines, the larger the
+// next reads.
 func TestRunReadsLessOfWhatIsCostly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := keeping(newConfig(t, "common"))
@@ -381,7 +377,7 @@ func TestRunReadsLessOfWhatIsCostly(t *testing.T) {
 	})
 }
 
-// slowParser takes its time for each line.
+// slowParser takes a fixed time for each line.
 type slowParser struct {
 	format.Parser
 	took time.Duration
@@ -410,9 +406,8 @@ func (s *slow) Append(_ civil.Day, lines []byte) (int, error) {
 func (s *slow) Count(civil.Day, [8]byte, []byte) {}
 func (s *slow) Tick() time.Duration              { return time.Minute }
 
-// TestRunReadsOn: the goroutine that reads a few lines writes them. When the write
-// does not come back, another one reads on after 10 ms, and the lines keep their
-// order.
+// TestRunReadsOn: the goroutine that reads a few lines writes them. If the write takes longer
+// than 10 ms, another one continues reading, and the lines keep their order.
 func TestRunReadsOn(t *testing.T) {
 	for _, alarms := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -440,8 +435,8 @@ func TestRunReadsOn(t *testing.T) {
 	}
 }
 
-// TestQueueWrites: Write writes what was put before it returns, unless the Sink is
-// at work.
+// TestQueueWrites: Write writes the waiting batches before it returns, unless a call of the Sink
+// is running.
 func TestQueueWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &slow{took: []string{""}}
@@ -454,7 +449,7 @@ func TestQueueWrites(t *testing.T) {
 		assert.Equal(t, []string{"", "a\n"}, sink.took)
 		q.Wait(func() bool { panic("nothing to wait for") })
 
-		q.calls.mu.Lock() // as a Tick that hangs
+		q.calls.mu.Lock() // like a Tick that hangs
 		require.NoError(t, q.Enqueue(batch("b\n")))
 		q.Write()
 		assert.Len(t, sink.took, 2)

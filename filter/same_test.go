@@ -16,8 +16,8 @@ import (
 	"hushpipe/format/policy"
 )
 
-// besides are streams that write lines from what others of them wrote, and some that do
-// not: of each kind two or more, with a format of their own, without lines, and with rooms.
+// besides are streams that copy lines from others, and some that do not: of each kind two or
+// more, with a format of their own, without lines, and with rooms.
 var besides = strings.Split(`[[stream]]
 name = "all"
 `+allFields+`
@@ -69,8 +69,8 @@ keep = "none"
 rooms = ["jitsi"]
 `, "[[stream]]\n")[1:]
 
-// besideOf returns the streams of besides that can be had of a format, those of them that
-// keep all fields, and each alone.
+// besideOf returns the streams of besides that a format supports, those of them that keep all
+// fields, and each one alone.
 func besideOf(t testing.TB, parser format.Parser, logFormat string) (all, keeping *policy.Policy, alone []*policy.Policy) {
 	head := "format = '''" + logFormat + "'''\nevents = [\"http\"]\n"
 	text, kept := head, head
@@ -96,8 +96,8 @@ func besideOf(t testing.TB, parser format.Parser, logFormat string) (all, keepin
 	return all, keeping, alone
 }
 
-// FuzzBeside asks that each of many streams writes and counts what it does alone, where
-// no line has a short way, and no treated text remembered.
+// FuzzBeside: each of many streams writes and counts the same as alone, without fast parsers and
+// without caches of treated texts.
 func FuzzBeside(f *testing.F) {
 	for i, spec := range lineSpecs {
 		for line := range strings.SplitSeq(spec.lines, "\n") {
@@ -161,7 +161,7 @@ func FuzzBeside(f *testing.F) {
 	})
 }
 
-// roomsOf is what a Filter counted.
+// roomsOf returns the room counts of a Filter.
 func roomsOf(f *Filter) map[civil.Day]rooms.DayCounts {
 	sums := map[civil.Day]rooms.DayCounts{}
 	for day, d := range maps.All(f.days) {
@@ -172,8 +172,7 @@ func roomsOf(f *Filter) map[civil.Day]rooms.DayCounts {
 	return sums
 }
 
-// A text is known by all of its bytes and by its field, and what is left of it is there
-// for as long as the ring is.
+// A text is recognised by all of its bytes and its field, until newer texts replace it.
 func TestShortTexts(t *testing.T) {
 	s := newShortenedTexts()
 	referer := &format.Field{Kind: format.URL, Role: format.RoleReferer}

@@ -9,7 +9,7 @@ import (
 	"hushpipe/format"
 )
 
-// A sample is what becomes of the line, as a whole and field by field.
+// A Sample has the treated line, as a whole and field by field.
 func TestSample(t *testing.T) {
 	c := testCipher(t, "ipcrypt")
 	for _, s := range steady {

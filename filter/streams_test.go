@@ -25,7 +25,7 @@ import (
 	"hushpipe/format/policy"
 )
 
-// streamsOf returns the streams of a policy. Those that are linked share a calendar.
+// streamsOf returns the streams of a policy. Linked streams share a calendar.
 func streamsOf(t testing.TB, p *policy.Policy, get func(i int) *Batch) *Streams {
 	var streams []Stream
 	for i, cfg := range streamsConfigs(t, p) {
@@ -44,7 +44,7 @@ func parserOf(t testing.TB, p *policy.Policy) format.Parser {
 	return parser
 }
 
-// proxiesOf are the trusted proxies of a policy.
+// proxiesOf returns the trusted proxies of a policy.
 func proxiesOf(t testing.TB, p *policy.Policy) *pseudonym.Networks {
 	if len(p.TrustedProxies) == 0 {
 		return nil
@@ -54,7 +54,7 @@ func proxiesOf(t testing.TB, p *policy.Policy) *pseudonym.Networks {
 	return nets
 }
 
-// streamsConfigs are the Configs of the streams of a policy.
+// streamsConfigs returns the Configs of the streams of a policy.
 func streamsConfigs(t testing.TB, p *policy.Policy) (list []Config) {
 	redact, err := treatment.NewRedact(p.Redact...)
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func streamsConfigs(t testing.TB, p *policy.Policy) (list []Config) {
 	return list
 }
 
-// written is what the streams of a policy write of a log, by name.
+// written returns what the streams of a policy write of a log, by stream name.
 func written(t testing.TB, text string, log io.Reader) (map[string]string, *Streams) {
 	p, mistakes := policy.Parse([]byte(text))
 	require.Empty(t, mistakes)
@@ -86,7 +86,7 @@ func written(t testing.TB, text string, log io.Reader) (map[string]string, *Stre
 	return got, s
 }
 
-// collectStreams is an Output.
+// collectStreams is an Output that keeps the lines of each stream.
 type collectStreams struct {
 	p   *policy.Policy
 	got map[string]string
@@ -108,8 +108,8 @@ func (c *collectStreams) Put(b *Batch) error {
 
 func (c *collectStreams) Wait(func() bool) {}
 
-// TestStreamCases compares what each stream of a policy writes with what it is to write.
-// <NAME:N> stands for any pseudonym, always the same and another for each.
+// TestStreamCases compares what each stream of a policy writes with the expected lines.
+// <NAME:N> matches any pseudonym: the same one each time, and different ones for different N.
 func TestStreamCases(t *testing.T) {
 	paths, err := filepath.Glob("testdata/streams/*.txtar")
 	require.NoError(t, err)
@@ -185,7 +185,7 @@ unless = { client = "10.0.0.0/8" }
 rooms = ["jitsi"]
 `
 
-// No line costs an allocation, whatever its streams do.
+// Streams do not allocate for a line, whatever they do with it.
 func TestStreamsAllocateNothing(t *testing.T) {
 	p, mistakes := policy.Parse([]byte(fourStreams))
 	require.Empty(t, mistakes)
@@ -218,7 +218,7 @@ func TestStreamsAllocateNothing(t *testing.T) {
 	}
 }
 
-// So it is with JSON lines, in their own form and in another.
+// The same for JSON lines, written as JSON and in another format.
 func TestJSONStreamsAllocateNothing(t *testing.T) {
 	p, mistakes := policy.Parse([]byte(fourStreams))
 	require.Empty(t, mistakes)
@@ -253,7 +253,7 @@ func TestJSONStreamsAllocateNothing(t *testing.T) {
 	}
 }
 
-// TestStreamPanics: what makes one stream fail is written by the others.
+// TestStreamPanics: a line that makes one stream panic is written by the others.
 func TestStreamPanics(t *testing.T) {
 	p, mistakes := policy.Parse([]byte(fourStreams))
 	require.Empty(t, mistakes)
@@ -271,8 +271,8 @@ func TestStreamPanics(t *testing.T) {
 	require.Contains(t, s.Fault(), "filter")
 }
 
-// TestStreamPanicsInDoubt: of a line that is made of several, a stream with fields keeps
-// nothing, also where the program panics when it counts them.
+// TestStreamPanicsInDoubt: a stream that lists its fields keeps nothing of a glued line, even if
+// counting its pieces panics.
 func TestStreamPanicsInDoubt(t *testing.T) {
 	p, mistakes := policy.Parse([]byte(`
 format = "combined"
@@ -302,7 +302,7 @@ rooms = ["jitsi"]
 	require.NotEmpty(t, s.Fault())
 }
 
-// TestStreamsCount: what goes nowhere is counted.
+// TestStreamsCount: lines that go to no stream are counted.
 func TestStreamsCount(t *testing.T) {
 	const text = `
 format = "combined"
@@ -323,7 +323,7 @@ fields = { time = "keep", status = "keep" }
 	assert.Equal(t, uint64(1), v.Unfit)
 }
 
-// fuzzStreams keep little, each something else.
+// fuzzStreams keep few fields, each stream different ones.
 const fuzzStreams = `
 events = ["http"]
 [[stream]]
@@ -349,7 +349,7 @@ fields = { agent = "keep", user = "keep", event = "keep" }
 format = '%u %{event}e "%{User-Agent}i"'
 `
 
-// listed are the roles whose bytes may be seen in each of fuzzStreams.
+// listed are the roles of the fields that each of fuzzStreams may show.
 var listed = map[string][]format.Role{
 	"day":    nil,
 	"client": {format.RoleStatus},
@@ -357,9 +357,9 @@ var listed = map[string][]format.Role{
 	"agent":  {format.RoleAgent, format.RoleUser},
 }
 
-// FuzzFields plants a word in lines, and asks that no stream writes it which does not
-// list a field that holds it; nor from behind the question mark of a URL of which the
-// path is kept. The time of a stream that keeps the day is midnight.
+// FuzzFields plants a word in lines. Only streams that list a field with the word may write it,
+// and streams that keep the path of a URL must not write it from the query. In a stream that
+// keeps the day, all times are midnight.
 func FuzzFields(f *testing.F) {
 	const word = "zqxj8w"
 	for i, spec := range lineSpecs {
@@ -415,7 +415,7 @@ func FuzzFields(f *testing.F) {
 				v := text[field.Start:field.End]
 				if name == "path" && (field.Role == format.RoleRequest || field.Role == format.RoleURL) {
 					v, _, _ = strings.Cut(v, "?")
-					v += " HTTP/" // of the protocol nothing is asked
+					v += " HTTP/" // the protocol is not checked
 				}
 				if name == "path" && field.Role == format.RoleReferer {
 					site := strings.SplitAfterN(v, "/", 4)
@@ -433,11 +433,11 @@ func FuzzFields(f *testing.F) {
 	})
 }
 
-// ownWords are those of an error log that are nobody's values.
+// ownWords are the words of an error log that are not values.
 var ownWords = regexp.MustCompile(`\[(pid|client|remote) |:tid |, client: `)
 
-// withoutKeys returns the values of a JSON line that was written, but for the beginning of a
-// day in seconds; any other line as it is.
+// withoutKeys returns the values of a written JSON line, except for the beginning of a day in
+// seconds. It returns any other line unchanged.
 func withoutKeys(parser format.Parser, out string) string {
 	if nodes := format.NewJSONNodes(parser); nodes != nil && strings.HasPrefix(out, "{") {
 		values := ""
@@ -464,7 +464,7 @@ keep = "14d"
 const allFields = `fields = { client = "ipcrypt", user = "keep", time = "keep", url = "keep", status = "keep", size = "keep", referer = "keep", agent = "keep" }
 `
 
-// fourAlike are four streams of the same fields, by their conditions.
+// fourAlike returns four streams with the same fields and these conditions.
 func fourAlike(where ...string) string {
 	text := "format = \"combined\"\nevents = [\"http\"]\n"
 	for i, w := range where {
@@ -473,10 +473,9 @@ func fourAlike(where ...string) string {
 	return text
 }
 
-// BenchmarkStreams is one stream that lists all fields, and four with conditions, beside
-// a Filter that has the same lines without a policy. The four have the fields of the one,
-// and each line goes to one of them (parted) or to all four (alike); or they have other
-// treatments each (mixed).
+// BenchmarkStreams compares one stream that lists all fields, and four with conditions, with a
+// Filter without a policy. The four have the same fields as the one, and each line goes to one
+// of them (parted) or to all four (alike); or each has different treatments (mixed).
 //
 //	go test ./filter -run '^$' -bench Streams/ -benchtime 1000x -count 5
 func BenchmarkStreams(b *testing.B) {
@@ -501,7 +500,7 @@ func BenchmarkStreams(b *testing.B) {
 	})
 	for _, test := range []struct {
 		name, policy string
-		lines        int // of all streams, for each line of the log
+		lines        int // written by all streams for each line of the log
 	}{
 		{"streams=1", allKept, 1},
 		{"streams=4/parted", fourAlike(`where = { status = "200" }`, `where = { event = "not-found" }`, `where = { status = "300-399", url = "/a/*" }`, `where = { status = "500-599" }`), 1},
@@ -533,7 +532,7 @@ func BenchmarkStreams(b *testing.B) {
 	}
 }
 
-// streamsLog has 400 lines, the texts of which come again and again.
+// streamsLog returns 400 lines whose texts recur.
 func streamsLog() []byte {
 	var text bytes.Buffer
 	for i := range 400 {
@@ -543,8 +542,8 @@ func streamsLog() []byte {
 	return text.Bytes()
 }
 
-// A line that may be glued leaves nothing behind for one that a stream with fields cannot
-// take.
+// A line that may be glued does not affect the next line, which a stream with fields cannot
+// write.
 func TestStreamsBehindDoubt(t *testing.T) {
 	const policy = "[[stream]]\nname=\"s\"\npurpose=\"x\"\nkeep=\"14d\"\nfields={client=\"ipcrypt\",url=\"path\"}\n"
 	log := `192.0.2.1 - x - ` + strings.Repeat("y", 300) + ` [22/Nov/2026:10:00:00 +0100] "GET / HTTP/1.1" 200 5 "-" "-"` + "\n" +
@@ -554,13 +553,13 @@ func TestStreamsBehindDoubt(t *testing.T) {
 	assert.Empty(t, s.Fault())
 }
 
-// The rooms of lines that a stream with fields cannot write count as without a policy.
+// The rooms of lines that a stream with fields cannot write are counted as without a policy.
 func TestStreamsCountWhatTheyOmit(t *testing.T) {
 	const policy = "[[stream]]\nname=\"s\"\npurpose=\"x\"\nkeep=\"14d\"\nfields={time=\"keep\"}\nrooms=[\"jitsi\"]\ncount=\"full\"\n"
 	line := func(addr, room string) string {
 		return addr + ` - - [22/Nov/2026:10:00:00 +0100] "GET /http-bind?room=` + room + ` HTTP/1.1" 200 5 "-" "UA`
 	}
-	log := line("192.0.2.1", "a") + line("192.0.2.2", "b") + "\"\n" + // written into each other
+	log := line("192.0.2.1", "a") + line("192.0.2.2", "b") + "\"\n" + // glued
 		`{"message":"` + `192.0.2.3 - - [22/Nov/2026:10:00:00 +0100] \"GET /http-bind?room=c HTTP/1.1\" 200 5"}` + "\n"
 	got, s := written(t, policy, strings.NewReader(log))
 	assert.Empty(t, got["s"])
@@ -577,9 +576,8 @@ func TestStreamsCountWhatTheyOmit(t *testing.T) {
 	assert.True(t, partial)
 }
 
-// TestTailOfAnotherLine: a line that was cut off, with another one behind it from any
-// byte on, shows in a field that is kept no field that is not. So it is where the format
-// is told line by line, too.
+// TestTailOfAnotherLine: if a truncated line is followed by the tail of another, from any byte
+// on, the kept fields show nothing of the others. This holds for auto as well.
 func TestTailOfAnotherLine(t *testing.T) {
 	const (
 		first  = `192.0.2.1 - anna [22/Nov/2026:10:00:00 +0100] "GET /path?a=b HTTP/1.1" 200 11 "https://ref.example/x?y" "Mozilla/5.0 (X11; Linux)"`

@@ -42,7 +42,7 @@ purpose = "x"
 keep = "none"
 `
 
-// byStream is what streams write, day by day.
+// byStream is what each stream writes, by day.
 type byStream []*collector
 
 func (c byStream) Get() *Batch { return &Batch{streams: make([]*Batch, len(c))} }
@@ -65,7 +65,8 @@ func newByStream(p *policy.Policy) (c byStream) {
 	return c
 }
 
-// configsOf are what streamsOf makes Filters of; nil for a stream that writes nothing.
+// configsOf returns the Configs that streamsOf makes Filters from; nil for a stream that takes
+// no lines.
 func configsOf(t testing.TB, p *policy.Policy, limits rooms.Limits) (input Config, streams []*Config) {
 	all := streamsConfigs(t, p)
 	for i := range all {
@@ -78,8 +79,8 @@ func configsOf(t testing.TB, p *policy.Policy, limits rooms.Limits) (input Confi
 	return newConfig(t, p.Format), streams
 }
 
-// TestStreamsReplayIsStreams: whatever the number of workers, and however the log is cut
-// into files, what each stream writes and counts is what Streams makes of it.
+// TestStreamsReplayIsStreams: for any number of workers, and however the log is split into files,
+// each stream writes and counts the same as with Streams.
 func TestStreamsReplayIsStreams(t *testing.T) {
 	p, mistakes := policy.Parse([]byte(replayedStreams))
 	require.Empty(t, mistakes)
@@ -138,7 +139,7 @@ func linesOf(c *collector) (list []string) {
 	return list
 }
 
-// TestStreamsReplayDays: of each stream the days are known beforehand that its lines go to.
+// TestStreamsReplayDays: Days finds the days that the lines of each stream go to.
 func TestStreamsReplayDays(t *testing.T) {
 	p, mistakes := policy.Parse([]byte(replayedStreams))
 	require.Empty(t, mistakes)

@@ -11,8 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// steady are lines of each format as they come all day, and what becomes of
-// them.
+// steady are typical lines of each format, and the treated lines.
 var steady = []struct{ name, format, line, want string }{
 	{"common", "common",
 		`192.0.2.1 - - [22/Nov/2026:07:23:55 +0000] "GET /http-bind?room=r HTTP/1.1" 200 5`,
@@ -122,8 +121,8 @@ func TestSteadyLines(t *testing.T) {
 	test("auto", "auto", all, allWant, true)
 }
 
-// BenchmarkTreat treats the same lines as several formats; those of JSON and of the error
-// log are others. malformed are lines in a format that is not known.
+// BenchmarkTreat treats the same lines in several formats; those of JSON and the error log
+// differ. malformed are lines that do not fit the format.
 //
 //	go test ./filter -run xxx -bench Treat
 func BenchmarkTreat(b *testing.B) {

@@ -10,8 +10,7 @@ import (
 	"hushpipe/format"
 )
 
-// A text is known by all of its bytes and by its kind, and only those are that
-// were put last.
+// A text is recognised by all of its bytes and its kind, and only the latest texts are kept.
 func TestUnchangedTexts(t *testing.T) {
 	c := newUnchangedTexts(0)
 	known := func(kind format.Kind, text string) bool {
@@ -27,8 +26,8 @@ func TestUnchangedTexts(t *testing.T) {
 	c.put(format.URL, []byte("https://example.org/b"), textSum(format.URL, []byte("https://example.org/a")))
 	require.False(t, known(format.URL, "https://example.org/a"), "an equal hash is not enough")
 
-	// The latest are known, but for a few that share both of their places with
-	// others, and older ones are not.
+	// The latest texts are known, except for a few whose two places are both taken by others;
+	// older ones are not.
 	count := func(host string) (n int) {
 		for i := range unchangedMax {
 			if known(format.URL, fmt.Sprintf("https://%s/%d", host, i)) {
@@ -54,7 +53,7 @@ func TestUnchangedTexts(t *testing.T) {
 	require.True(t, known(format.URL, string(bytes.Repeat([]byte{'a'}, unchangedLen))))
 }
 
-// What is known of a request's room holds for equal targets only.
+// The cached room of a request holds only for equal targets.
 func TestUnchangedRooms(t *testing.T) {
 	c := newUnchangedTexts(0)
 	text := []byte("GET /http-bind?room=a HTTP/1.1")

@@ -10,11 +10,11 @@ import (
 	"hushpipe/filter/pseudonym"
 )
 
-// versionShapes are what a version may stand behind, in a user agent or in a malformed line.
+// versionShapes are texts that may precede a version, in a user agent or in a malformed line.
 var versionShapes = []string{"Name/", "Name/x/", "rv:", "Linux ", "UCBrowser", "UCWEB", "v", "Name/v", "Foo::", "Name/1", "Name/124.0.", "rv:1.9", "1.", "error:", "07:23:"}
 
-// TestVersionsElsewhere: in the shape of a version, a client's address is replaced in all
-// fields but the user agent.
+// TestVersionsElsewhere: a client's address in the shape of a version is replaced in all fields
+// except the user agent.
 func TestVersionsElsewhere(t *testing.T) {
 	const spec = `%h %l %u %t "%r" %>s %b "%{Referer}i" "%{X-Forwarded-For}i" "%{Forwarded}i" "%{Cookie}i"`
 	f := New(dropping(newConfig(t, spec)), newCalendar())
@@ -45,8 +45,8 @@ func TestVersionsElsewhere(t *testing.T) {
 	}
 }
 
-// TestVersionsGlued: where a line was cut in the shape of a version, and another one written
-// behind it, the client of that one is replaced, wherever the cut was.
+// TestVersionsGlued: if a line is cut within the shape of a version, and another line follows,
+// the client of that line is replaced, wherever the cut is.
 func TestVersionsGlued(t *testing.T) {
 	t.Parallel()
 	const first = `203.0.113.9 - - [22/Nov/2026:07:23:55 +0000] "GET /a HTTP/1.1" 200 5 "http://a.example/b" "Mozilla/5.0 (X11; Linux x86_64; b) Gecko/1 c`
@@ -78,7 +78,7 @@ func TestVersionsGlued(t *testing.T) {
 	}
 }
 
-// dropping is cfg in mode drop.
+// dropping returns cfg in mode drop.
 func dropping(cfg Config) Config {
 	cfg.Mode, _ = pseudonym.ParseMode("drop")
 	return cfg
