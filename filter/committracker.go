@@ -12,7 +12,7 @@ type commitTracker struct {
 	in      CommitReader // nil: the input keeps nothing
 	patient func() bool
 	out     Output
-	read    int // bytes that are not due yet
+	read    int // bytes that were read and are not due yet
 
 	mu           sync.Mutex // guards what follows, and each Commit
 	due          int        // bytes of whole lines that were put
@@ -105,8 +105,8 @@ func (t *commitTracker) written(b *Batch) {
 	}
 }
 
-// dropped leaves this batch and all later ones to the reader to commit. The writer goes on
-// to commit earlier ones as they are written.
+// dropped leaves this batch and all later ones to the reader to commit. The writer still
+// commits earlier ones as they are written.
 func (t *commitTracker) dropped(b *Batch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 )
 
 // appendErrorLine is appendPlanned for a line of an error log. The numbers of processes and
-// ports, which have no name in a policy, become 0: without them nobody could tell where an
-// IPv6 address ends.
+// ports, which have no name in a policy, become 0. They are not left out, since the end of an
+// IPv6 address would be unknown without them.
 func (w *rewriter) appendErrorLine(dst, line []byte) []byte {
 	line = line[:len(line)+1]
 	at, keeps, left := w.line.Start, w.plan.Of(&format.Field{Role: format.RoleMessage}).IsWhole(), false

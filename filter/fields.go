@@ -67,7 +67,7 @@ func (w *rewriter) appendPlanned(dst, line []byte) []byte {
 	for i := range w.line.Fields {
 		field := &w.line.Fields[i]
 		if field.Joined || field.Kind == format.Plain && w.plan.Of(field).IsWhole() {
-			continue // it goes with the next literal
+			continue // copied with the text around it
 		}
 		if field.End == field.Start+1 && line[field.Start] == '-' {
 			continue
@@ -79,10 +79,10 @@ func (w *rewriter) appendPlanned(dst, line []byte) []byte {
 	return append(dst, line[at:]...)
 }
 
-// hasFurtherTexts reports whether texts in quotes follow that auto has no name for. The
-// format is one of the server's own then, with other texts where combined has referrer
-// and agent, or the line ends in the tail of another one, which begins within quotes: a
-// request or a referrer would be taken for the agent.
+// hasFurtherTexts reports whether the last text of the line is one that auto has no name for.
+// Then the format is a custom one, whose other texts need not be the referrer and agent of
+// combined; or the line ends with the tail of another line, whose request or referrer would be
+// taken for the agent.
 func (w *rewriter) hasFurtherTexts() bool {
 	for i := len(w.line.Fields) - 1; i >= 0; i-- {
 		if f := &w.line.Fields[i]; f.Kind != format.Plain {
@@ -291,7 +291,7 @@ func (w *rewriter) appendPieces(dst, line []byte) []byte {
 				continue
 			}
 			if p.Part == treatment.Query && fields[at-1].Start == fields[at-1].End {
-				continue // httpd writes nothing for none
+				continue // httpd writes nothing for an empty query
 			}
 		case treatment.Path:
 			dst = w.appendPart(dst, line, p.Part)

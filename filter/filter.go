@@ -211,8 +211,8 @@ func (p *parsing) parseFast(line []byte, out *format.Line) bool {
 	return p.fast != nil && !p.hasNUL && len(line) <= MaxLine && p.fast.ParseFast(line, &p.delims, out)
 }
 
-// parse finds the fields of a line, or at least its date. known is false for a malformed
-// line, of which it returns the text to write: without NUL bytes, and cut to MaxLine.
+// parse finds the fields of a line, or at least its date. known is false for a malformed line;
+// kept is then the text to write: without NUL bytes, and cut to MaxLine.
 func (f *Filter) parse(line []byte, out *format.Line) (known bool, kept []byte) {
 	text, raw := line, []byte(nil)
 	if f.hasNUL {
@@ -237,7 +237,7 @@ func (f *Filter) treat(b *Batch, line []byte) {
 	l := &f.line
 	usual := false
 	if len(line) >= len(format.ByteOrderMark) && string(line[:len(format.ByteOrderMark)]) == format.ByteOrderMark {
-		line = line[len(format.ByteOrderMark):] // it is no part of a line
+		line = line[len(format.ByteOrderMark):] // not part of the line
 	} else {
 		usual = f.parseFast(line, l)
 	}
@@ -275,7 +275,7 @@ func (f *Filter) write(b *Batch, line []byte, known, usual bool) {
 			f.stats.Expired++
 			f.guard.Begin(len(line), known)
 			f.treatGlued(b, line, dayRef{}, noDoubt)
-			return // its date may be made up: that day gets no room file
+			return // the date may be forged, so that day gets no room file
 		}
 	}
 	s := f.last // most lines have the date of the line before

@@ -145,7 +145,7 @@ func TestNamesOfLinesInLines(t *testing.T) {
 				}
 				for at := range len(outer) + 1 {
 					if asServer.MatchString(outer[:at]) && (strings.HasPrefix(b, "vhost") || strings.HasPrefix(spec, "vhost")) {
-						continue // it stands where the format has the server's name
+						continue // the format has the server's name there
 					}
 					line := outer[:at] + inner
 					out := treatedBy(t, f, line)
@@ -208,7 +208,7 @@ func TestNamesOfLinesThatHoldLines(t *testing.T) {
 				}
 				for at := range len(outer) + 1 {
 					if asServer.MatchString(outer[:at]) && strings.HasPrefix(b, "vhost") {
-						continue // it stands where the format has the server's name
+						continue // the format has the server's name there
 					}
 					line := outer[:at] + inner + outer[at:]
 					out := treatedBy(t, f, line)

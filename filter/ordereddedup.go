@@ -17,16 +17,16 @@ type orderedDedup struct {
 	limits       rooms.Limits
 	open         map[dayKey]*rooms.DistinctSet
 	expired      map[civil.Day]*rooms.DistinctSet
-	met          map[civil.Day]bool // expired days with a line that could be read
+	met          map[civil.Day]bool // expired days with a line that could be parsed
 	overflowDays *rooms.DistinctSet // for expired days past maxDays
 	overflow     uint64             // pairs that were not counted on days that were forgotten
 
 	traffic *traffic.Days // nil: no hits are counted
 
-	// farFromLimits is true while each pair under way is sure to be counted, since no day
+	// farFromLimits is true while each pair in progress is sure to be counted, since no day
 	// is close to a limit. A worker then emits each pair only once.
 	farFromLimits atomic.Bool
-	underWay      int // pairs, at most
+	underWay      int // most pairs in progress
 }
 
 type dayKey struct {
@@ -34,7 +34,7 @@ type dayKey struct {
 	keyID [8]byte
 }
 
-// newOrderedDedup returns an orderedDedup for up to so many chunks at a time.
+// newOrderedDedup returns an orderedDedup for at most chunks chunks in progress.
 func newOrderedDedup(limits rooms.Limits, chunks int) *orderedDedup {
 	t := &orderedDedup{limits: limits, open: map[dayKey]*rooms.DistinctSet{}, expired: map[civil.Day]*rooms.DistinctSet{}, met: map[civil.Day]bool{},
 		overflowDays: rooms.NewDistinctSet(rooms.Limits{})}
@@ -54,7 +54,7 @@ func (t *orderedDedup) keepNew(b *Batch) {
 	for i := range b.Parts {
 		p := &b.Parts[i]
 		if len(p.Hits) > 0 {
-			t.traffic.Add(p.Day, p.Hits) // a Delta made them
+			t.traffic.Add(p.Day, p.Hits) // no error: a Delta made them
 			p.Hits = p.Hits[:0]
 		}
 		if len(p.Records) > 0 || p.Expired {
@@ -120,7 +120,7 @@ func (t *orderedDedup) Overflow() uint64 {
 	return n
 }
 
-// Expired returns the room counts of the expired days with a line that could be read.
+// Expired returns the room counts of the expired days with a line that could be parsed.
 func (t *orderedDedup) Expired() map[civil.Day]rooms.DayCounts {
 	sums := map[civil.Day]rooms.DayCounts{}
 	for day, c := range t.expired {

@@ -25,8 +25,8 @@ type rewriter struct {
 	client     *guard.Client
 	clientAddr pseudonym.Addr
 	request    *unchangedText // the entry of its request, nil for none
-	agent      *unchangedText // that of its user agent
-	doubt      doubt          // whether the line is a single one
+	agent      *unchangedText // the entry of its user agent, nil for none
+	doubt      doubt          // whether the line may be glued
 }
 
 // span is text[start:end].
@@ -44,7 +44,7 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 		text := line[field.Start:field.End]
 		switch field.Kind {
 		case format.Plain:
-			continue // it goes with the next literal
+			continue // copied with the text around it
 		case format.Client:
 			if field.Start > at {
 				dst = append(dst, line[at:field.Start]...)
@@ -73,7 +73,7 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 			if w.client != nil {
 				if t := w.unchanged.at(w.client.Agent); t.is(format.UserAgent, text) {
 					w.agent = t
-					continue // it goes as well
+					continue // it is copied too
 				}
 			}
 		case format.URL, format.Text:
@@ -82,7 +82,7 @@ func (w *rewriter) appendLine(dst, line []byte) []byte {
 			}
 		}
 		if len(text) == 1 && text[0] == '-' {
-			continue // and so does it
+			continue // nothing to replace
 		}
 		t, sum := w.unchanged.find(field.Kind, text)
 		if t != nil {
