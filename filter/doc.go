@@ -1,6 +1,6 @@
 // Package filter processes log lines between the web server and the disk: it replaces
-// addresses by pseudonyms, strikes out secrets, counts visits to rooms, and assigns each
-// line to a day. It fails closed: what it cannot parse, it replaces.
+// addresses by pseudonyms, strikes out secrets, counts the clients in rooms, and assigns
+// each line to a day. It fails closed: what it cannot parse, it replaces.
 //
 // # The goroutines of a logger
 //
