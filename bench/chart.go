@@ -13,7 +13,7 @@ var axes = map[string]string{
 	"rooms":   "rooms, equally busy, of many clients",
 	"length":  "bytes a line",
 	"format":  "format",
-	"ip":      "what becomes of an address",
+	"ip":      "treatment of addresses",
 	"cores":   "cores",
 }
 
