@@ -36,7 +36,6 @@ type Log struct {
 	maxEntries int             // the bound of the census
 	dayEmpty   func()          // a day has no lines any more
 
-	unlocked     unlocked
 	waitUntil    time.Time // end of AppendTo's wait for locks
 	tail         []byte    // scratch of lineEnd
 	linkReported bool
@@ -90,7 +89,6 @@ func (l *Log) Forget() { l.files.forget() }
 
 // Close closes the files and the lock. DIR stays open.
 func (l *Log) Close() {
-	l.restoreLast()
 	l.files.forget()
 	l.lock.Close()
 }
@@ -98,8 +96,7 @@ func (l *Log) Close() {
 // AppendTo appends whole lines, each with its newline, to the log file of a day or an hour,
 // or to its segments if there is a bound in entries. They stay together: other processes are
 // locked out meanwhile. If another process holds the lock for more than a second, the lines
-// are written with one call, which is atomic by itself (write(2) with O_APPEND), and checked
-// later (unlocked).
+// are written with one call, which is atomic by itself (write(2) with O_APPEND).
 //
 // n is the number of bytes in the file when AppendTo returns. It is less than len(lines)
 // only with an error, always ends after a whole line, and nothing beyond it is in the file:
@@ -129,9 +126,6 @@ func (l *Log) AppendTo(at dir.Log, lines []byte) (n int, err error) {
 		}
 		return l.appendBounded(at, lines)
 	}
-	if len(l.unlocked.list) > 0 {
-		l.restoreOthers(at, locked)
-	}
 	return l.append(at, lines, locked)
 }
 
@@ -152,28 +146,13 @@ func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
 	}
 	end := size
 	if alone {
-		if end, err = lineEnd(f, size, l.tail); err == nil && end < size {
-			if err = f.Truncate(end); err == nil {
-				l.d.Notifyf("", f.name, "cut off %d bytes of a line that a process left unfinished", size-end)
-			}
-		}
-		if err != nil {
+		if end, err = l.cutUnfinished(f, size); err != nil {
 			return 0, l.d.Error("repair", "", f.name, err)
 		}
 	}
-	if alone && len(l.unlocked.list) > 0 {
-		if end, err = l.restore(f, end); err != nil {
-			return 0, l.d.Error("write", "", f.name, err)
-		}
-	}
-	n, once, err := l.writeAll(int(f.Fd()), lines)
+	n, err = l.writeAll(int(f.Fd()), lines)
 	whole := bytes.LastIndexByte(lines[:n], '\n') + 1
-	switch {
-	case alone:
-		f.end = end + int64(whole)
-	case n > 0 && once:
-		l.unlocked.add(f, lines[:n])
-	}
+	f.end = end + int64(whole)
 	if err == nil {
 		return n, nil
 	}
@@ -187,24 +166,51 @@ func (l *Log) append(at dir.Log, lines []byte, locked bool) (n int, err error) {
 	return whole, l.d.Error("write", "", f.name, err)
 }
 
-// writeAll writes p. once reports that one call wrote all n bytes, so that they are together.
-func (l *Log) writeAll(fd int, p []byte) (n int, once bool, err error) {
-	once = true
+// maxLooks is how often cutUnfinished looks at a file that grows in between.
+const maxLooks = 8
+
+// cutUnfinished removes an unfinished last line of a file, and returns the file's size. The
+// caller holds the lock, but a process that waited for it in vain writes without: during its
+// write(2) the file grows page by page (generic_perform_write in Linux, mm/filemap.c), so
+// that its last line seems unfinished. A line is cut only if nobody was writing: fchown(2),
+// which changes nothing here, waits for a write under way, since both hold the lock of the
+// inode (chown_common in fs/open.c), and the file has the same size after it.
+func (l *Log) cutUnfinished(f *dayFile, size int64) (int64, error) {
+	for range maxLooks {
+		end, err := lineEnd(f, size, l.tail)
+		if err != nil || end == size {
+			return size, err
+		}
+		_ = f.Chown(-1, -1) // if it is refused, it has waited
+		st, err := f.Stat()
+		if err != nil {
+			return 0, err
+		}
+		if st.Size() == size {
+			if err := f.Truncate(end); err != nil {
+				return 0, err
+			}
+			l.d.Notifyf("", f.name, "cut off %d bytes of a line that a process left unfinished", size-end)
+			return end, nil
+		}
+		size = st.Size()
+	}
+	return size, nil // somebody writes all the time, and has finished that line
+}
+
+func (l *Log) writeAll(fd int, p []byte) (n int, err error) {
 	for n < len(p) {
 		m, err := l.write(fd, p[n:])
-		if m > 0 {
-			once = n == 0
-			n += m
-		}
+		n += max(m, 0)
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
-			return n, once, err
+			return n, err
 		case m <= 0:
-			return n, once, io.ErrShortWrite
+			return n, io.ErrShortWrite
 		}
 	}
-	return n, once, nil
+	return n, nil
 }
 
 // lockFile returns a log file and its size. alone reports that no other process writes to
