@@ -168,7 +168,7 @@ func TestPanicWhileCounting(t *testing.T) {
 	stats := f.Stats()
 	assert.Zero(t, stats.Failed)
 	assert.EqualValues(t, 1, stats.Overflow)
-	assert.Regexp(t, `^hushpipe/filter/rooms\.\(\*Counts\)\.add \(counts\.go:\d+\)$`, f.Fault())
+	assert.Regexp(t, `^hushpipe/filter/rooms\.\(\*DistinctSet\)\.add \(distinctset\.go:\d+\)$`, f.Fault())
 	assert.Equal(t, 3, bytes.Count(b.Parts[0].Lines, []byte("\n")))
 	read := rooms.NewDistinctSet(rooms.NoLimits)
 	require.NoError(t, read.Apply(b.Parts[0].Records))
