@@ -392,7 +392,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// slow is a Sink that takes 40 ms for the first lines.
+// slow is a Sink that takes 40 ms for the first lines, by the clock of a synctest bubble.
 type slow struct{ took []string }
 
 func (s *slow) Append(_ civil.Day, lines []byte) (int, error) {

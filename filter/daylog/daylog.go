@@ -66,7 +66,7 @@ func (l *Log) SetBounds(b calendar.Bounds) { l.bounds.Store(&b) }
 
 // OnDayEmpty sets a function that AppendTo calls when deleting the oldest lines leaves a day
 // without any. Call it before the first AppendTo.
-func (l *Log) OnDayEmpty(gone func()) { l.dayEmpty = gone } // called when a day has lost its last lines
+func (l *Log) OnDayEmpty(gone func()) { l.dayEmpty = gone }
 
 // SetWindow makes AppendTo refuse the days before the window, so that deleted files are not
 // created again.
@@ -195,7 +195,7 @@ func (l *Log) cutUnfinished(f *dayFile, size int64) (int64, error) {
 		}
 		size = st.Size()
 	}
-	return size, nil // somebody writes all the time, and has finished that line
+	return size, nil // another process keeps writing, and has finished that line
 }
 
 func (l *Log) writeAll(fd int, p []byte) (n int, err error) {
@@ -224,8 +224,8 @@ func (l *Log) lockFile(at dir.Log, locked bool) (f *dayFile, size int64, alone b
 		}
 		alone = locked
 		if !locked || l.d.SharedWithEarlier() {
-			// Its holder may be about to remove a line that it considers unfinished:
-			// anything appended without the lock would be lost with it.
+			// A holder of an earlier version may be about to remove a line that it considers
+			// unfinished: anything appended without the lock would be lost with it.
 			patience := dir.EarlierPatience
 			if locked {
 				patience = max(patience, time.Until(l.waitUntil))

@@ -1,6 +1,6 @@
 package retention
 
-// NewestKey returns the day of the newest key.
+// NewestKey returns the newest time for which a key vouches.
 var NewestKey = newestKey
 
 // Locks is the directory with the leases of what is ruled.
